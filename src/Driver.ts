@@ -1,0 +1,103 @@
+/**
+ * The contract between the engine and a backend. Write a driver by implementing {@link Driver} and run the shared test
+ * suite over it; hand it to `Storage.layer` to use it.
+ *
+ * Rules that every driver keeps:
+ *
+ * - `commit` is linearizable per transaction, and durable as the driver's documentation promises, before it answers.
+ * - The transactions of a batch are independent, but two of one batch may name the same scope; each gets a verdict
+ *   that is true.
+ * - A refusal carries the records as they stand, or stood after the call began: a retry needs no read.
+ * - A failing call may have applied any part of its batch as whole transactions, never a part of a transaction.
+ * - Every call ends within its timeout, also when the backend is gone.
+ * - Names are compared byte for byte, data is stored as the exact bytes given.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { DriverError } from "./ScopedError.ts"
+
+/**
+ * What a backend keeps for a scope.
+ *
+ * `revision` is an opaque token, compared for equality; it never repeats. `data` is JSON text, or `null` for a
+ * tombstone: a scope that was removed and whose revision is remembered for a while.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Record {
+  readonly revision: string
+  readonly data: string | null
+}
+
+/**
+ * One scope's part of a transaction.
+ *
+ * - `expected`: the revision that must be current; `null` when no record may exist.
+ * - `next`: the record to store; `undefined` only checks `expected`.
+ * - `expiresIn`: the record is gone this long after the commit, on the store's clock. Always set for a tombstone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Write {
+  readonly name: string
+  readonly expected: string | null
+  readonly next: Record | undefined
+  readonly expiresIn?: Duration.Duration | undefined
+}
+
+/**
+ * Writes and checks over distinct names that are applied together or not at all.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Transaction = ReadonlyArray<Write>
+
+/**
+ * What became of a transaction. A refused one changed nothing; `current` holds the record of each of its writes, in
+ * their order, `null` where there is none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Verdict =
+  | { readonly committed: true }
+  | { readonly committed: false; readonly current: ReadonlyArray<Record | null> }
+
+/**
+ * A backend.
+ *
+ * - `limits`: the longest name and the largest data in UTF-8 bytes, and the most scopes of one transaction.
+ * - `parallelism`: how many batches the engine keeps in flight. While that many are, the next batch grows.
+ * - `read`: the current records in the order of `names`, `null` for none.
+ * - `commit`: a verdict for each transaction of the batch, in order. A transaction that failed on its own while others
+ *   got their verdicts has the `DriverError` in its place.
+ * - `changes`: hints that a name may have changed ("look again"): at least one after the last change, also across
+ *   reconnects.
+ * - `names`: every name that starts with the prefix and has data, once each.
+ *
+ * A `DriverError` of `commit` says in `inDoubt` whether the transaction may have been applied.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Driver {
+  readonly name: string
+  readonly limits: {
+    readonly nameBytes: number
+    readonly dataBytes: number
+    readonly scopesPerTransaction: number
+  }
+  readonly parallelism: number
+  readonly read: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null>, DriverError>
+  readonly commit: (
+    batch: ReadonlyArray<Transaction>
+  ) => Effect.Effect<ReadonlyArray<Verdict | DriverError>, DriverError>
+  readonly changes: (names: ReadonlyArray<string>) => Stream.Stream<string, DriverError>
+  readonly names: (prefix: string) => Stream.Stream<string, DriverError>
+}
