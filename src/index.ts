@@ -1,0 +1,8 @@
+/**
+ * @since 0.1.0
+ */
+export type * as Driver from "./Driver.ts"
+export * as MemoryDriver from "./MemoryDriver.ts"
+export * as Scoped from "./Scoped.ts"
+export * as ScopedError from "./ScopedError.ts"
+export * as Storage from "./Storage.ts"

@@ -1,0 +1,45 @@
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+
+/**
+ * After a refusal: again at once, since the refusal brought the current record; after some refusals in a row a little
+ * later, at random, so that writers who keep meeting part; for 30 seconds.
+ *
+ * Backing off exponentially would starve whoever lost a few times: the others win again from fresher guesses.
+ */
+export const conflict: Schedule.Schedule<unknown> = Schedule.forever.pipe(
+  Schedule.modifyDelay(({ attempt }) =>
+    attempt <= 8
+      ? Effect.succeed(Duration.zero)
+      : Effect.map(Random.next, (random) => Duration.millis(random * Math.min(attempt - 8, 10)))
+  ),
+  Schedule.upTo({ duration: "30 seconds" })
+)
+
+/** While it is in doubt whether a commit was applied: again after 10 ms, doubling up to a second, for 30 seconds. */
+export const recovery: Schedule.Schedule<unknown> = Schedule.min([
+  Schedule.exponential("10 millis"),
+  Schedule.spaced("1 second")
+]).pipe(Schedule.jittered, Schedule.upTo({ duration: "30 seconds" }))
+
+/**
+ * Waits for as long as the schedule says. `false` when it is exhausted.
+ */
+export type Step<Input> = (input: Input) => Effect.Effect<boolean>
+
+/** A schedule that is stepped by hand. Unlike a timer, a delay of zero takes no time at all. */
+export const stepper = <Input>(
+  schedule: Schedule.Schedule<unknown, Input>,
+  clock: Clock.Clock
+): Effect.Effect<Step<Input>> =>
+  Effect.map(
+    Schedule.toStep(schedule),
+    (step) => (input) =>
+      Effect.matchEffect(step(clock.currentTimeMillisUnsafe(), input), {
+        onFailure: () => Effect.succeed(false),
+        onSuccess: ([, delay]) => Duration.isZero(delay) ? Effect.succeed(true) : Effect.as(Effect.sleep(delay), true)
+      })
+  )

@@ -1,0 +1,46 @@
+import type { Record, Verdict } from "../Driver.ts"
+import { DriverError } from "../ScopedError.ts"
+import * as Revision from "./revision.ts"
+import type { Run } from "./run.ts"
+
+/** What the store's answer, or the lack of one, means for a run. */
+export type Decision =
+  | { readonly _tag: "Applied" }
+  | { readonly _tag: "NotApplied"; readonly current: ReadonlyArray<Record | null> }
+  /** Nothing is stored, and the same will happen again. */
+  | { readonly _tag: "Failed"; readonly error: DriverError }
+  /** Only sending the very same transaction again can tell. */
+  | { readonly _tag: "InDoubt"; readonly error: DriverError }
+  /** Not even that can tell any more. */
+  | { readonly _tag: "Unknowable"; readonly reason: string }
+
+export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
+  if (answer instanceof DriverError) {
+    const writes = run.transaction!.some((write) => write.next !== undefined)
+    return writes && (run.inDoubt || answer.inDoubt)
+      ? { _tag: "InDoubt", error: answer }
+      : { _tag: "Failed", error: answer }
+  }
+  if (answer.committed) return { _tag: "Applied" }
+  if (!run.inDoubt) return { _tag: "NotApplied", current: answer.current }
+
+  // Refused, but an earlier sending of it may be what it was refused for. All parts were written together or not at
+  // all, so any one of them that knows is enough.
+  let unknown = false
+  for (let i = 0; i < run.transaction!.length; i++) {
+    const write = run.transaction![i]!
+    if (write.next === undefined) continue
+    const applied = Revision.contains(answer.current[i]?.revision ?? null, write.expected, run.mark)
+    if (applied === true) return { _tag: "Applied" }
+    if (applied === false) return { _tag: "NotApplied", current: answer.current }
+    unknown = true
+  }
+  return unknown
+    ? {
+      _tag: "Unknowable",
+      reason:
+        "the answer to its commit was lost, and since then so many others committed, or the record was deleted, " +
+        "that no trace of it would be left"
+    }
+    : { _tag: "NotApplied", current: answer.current }
+}
