@@ -43,12 +43,12 @@ type Impure<A, Depth extends number = 6> = IsAny<A> extends true ? never
   : never
 
 type Runs =
-  | Effect.Effect<any, any, any>
-  | Stream.Stream<any, any, any>
-  | PromiseLike<any>
-  | AsyncIterable<any>
-  | ((...args: any) => any)
-  | (abstract new(...args: any) => any)
+  | Effect.Effect<unknown, unknown, unknown>
+  | Stream.Stream<unknown, unknown, unknown>
+  | PromiseLike<unknown>
+  | AsyncIterable<unknown>
+  | ((...args: never) => unknown)
+  | (abstract new(...args: never) => unknown)
 
 type Data =
   | string
@@ -66,7 +66,7 @@ type Data =
   | ArrayBufferView
 
 /** Effect's own values, such as durations and date-times, have methods and are plain data all the same. */
-type EffectValue = { pipe(...args: any): any }
+type EffectValue = { pipe(...args: never): unknown }
 
 type IsAny<A> = 0 extends 1 & A ? true : false
 

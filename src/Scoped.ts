@@ -79,7 +79,7 @@ export interface UpdateOptions {
  * @category utils
  * @since 0.1.0
  */
-export type State<S extends Scoped<never>> = S extends Scoped<infer State> ? State : never
+export type State<S> = S extends Scoped<infer State> ? State : never
 
 const Proto = {
   [TypeId]: { _State: (state: never) => state },
@@ -249,8 +249,8 @@ export const updateResult: {
     run(self, handler, true, options) as Effect.Effect<A, E | ScopedError, Storage>
 )
 
-const run = (
-  self: Scoped<never>,
+const run = <State>(
+  self: Scoped<State>,
   handler: (state: never) => unknown,
   abortable: boolean,
   options: UpdateOptions | undefined

@@ -214,7 +214,11 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     const decision = decide(run, answer)
     switch (decision._tag) {
       case "Applied": {
-        run.cells.forEach((cell, i) => cell.known = { ...run.next[i]!, asOf })
+        run.cells.forEach((cell, i) => {
+          cell.known = decision.current === undefined
+            ? { ...run.next[i]!, asOf }
+            : toKnown(decision.current[i] ?? null, asOf)
+        })
         free(run.cells)
         yield* Metric.update(Metrics.commits, 1)
         yield* Metric.update(Metrics.updates, run.updates.length)

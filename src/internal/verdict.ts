@@ -5,7 +5,7 @@ import type { Run } from "./run.ts"
 
 /** What the store's answer, or the lack of one, means for a run. */
 export type Decision =
-  | { readonly _tag: "Applied" }
+  | { readonly _tag: "Applied"; readonly current: ReadonlyArray<Record | null> | undefined }
   | { readonly _tag: "NotApplied"; readonly current: ReadonlyArray<Record | null> }
   /** Nothing is stored, and the same will happen again. */
   | { readonly _tag: "Failed"; readonly error: DriverError }
@@ -21,21 +21,20 @@ export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
       ? { _tag: "InDoubt", error: answer }
       : { _tag: "Failed", error: answer }
   }
-  if (answer.committed) return { _tag: "Applied" }
-  if (!run.inDoubt) return { _tag: "NotApplied", current: answer.current }
+  if (answer.committed) return { _tag: "Applied", current: undefined }
 
-  // Refused, but an earlier sending of it may be what it was refused for. All parts were written together or not at
-  // all, so any one of them that knows is enough.
+  // An earlier sending of it may be what it was refused for: ours, or one that the client library repeated unseen. All
+  // parts were written together or not at all, so any one of them that knows is enough.
   let unknown = false
   for (let i = 0; i < run.transaction!.length; i++) {
     const write = run.transaction![i]!
     if (write.next === undefined) continue
     const applied = Revision.contains(answer.current[i]?.revision ?? null, write.expected, run.mark)
-    if (applied === true) return { _tag: "Applied" }
+    if (applied === true) return { _tag: "Applied", current: answer.current }
     if (applied === false) return { _tag: "NotApplied", current: answer.current }
     unknown = true
   }
-  return unknown
+  return run.inDoubt && unknown
     ? {
       _tag: "Unknowable",
       reason:

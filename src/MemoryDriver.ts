@@ -1,0 +1,213 @@
+/**
+ * Scopes in the memory of this process: for tests, and for state that need not outlive the process.
+ *
+ * A commit is one synchronous step, so nothing comes between its checks and its writes. What is committed is gone when
+ * the process ends, and no other process sees it.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import type { Driver, Record, Transaction, Verdict, Write } from "./Driver.ts"
+import * as Storage from "./Storage.ts"
+
+/**
+ * Options of the memory driver.
+ *
+ * - `limits.nameBytes`: the longest name in UTF-8 bytes. Default: 512.
+ * - `limits.dataBytes`: the largest stored state in UTF-8 bytes of JSON. Default: 16 MiB.
+ * - `limits.scopesPerTransaction`: the most scopes of one transaction. Default: 1,000.
+ *
+ * Set limits to those of the store used in production, and tests meet the same errors.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly limits?: {
+    readonly nameBytes?: number | undefined
+    readonly dataBytes?: number | undefined
+    readonly scopesPerTransaction?: number | undefined
+  } | undefined
+}
+
+interface Entry {
+  readonly record: Record
+  /** Milliseconds of the store's clock; `Infinity` for a record that stays. */
+  readonly expiresAt: number
+}
+
+/**
+ * Makes an empty memory driver.
+ *
+ * **Details**
+ *
+ * The store reads the `Clock` that it was made with, so expiry follows the `TestClock` in a test. Give one driver to
+ * several storages to have several writers over one store.
+ *
+ * **Example** (Two writers over one store)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MemoryDriver, Storage } from "effect-scoped"
+ *
+ * const program = Effect.gen(function*() {
+ *   const driver = yield* MemoryDriver.make()
+ *   const first = Storage.layer(Effect.succeed(driver))
+ *   const second = Storage.layer(Effect.succeed(driver))
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntraced(function*(options?: Options) {
+  const clock = yield* Clock.Clock
+  const entries = new Map<string, Entry>()
+  const expiring = new Set<string>()
+  const watchers = new Map<string, Set<(name: string) => void>>()
+
+  const drop = (name: string): void => {
+    entries.delete(name)
+    expiring.delete(name)
+  }
+
+  const find = (name: string, now: number): Record | null => {
+    const entry = entries.get(name)
+    if (entry === undefined) return null
+    if (entry.expiresAt > now) return entry.record
+    drop(name)
+    return null
+  }
+
+  // Each write looks at two of the records that expire, going round: what has expired is dropped within half as many
+  // writes as there are such records, and no write ever pays for a sweep of them all.
+  let round = expiring.values()
+  const sweep = (now: number): void => {
+    for (let looked = 0; looked < 2 && expiring.size > 0; looked++) {
+      let step = round.next()
+      if (step.done) {
+        round = expiring.values()
+        step = round.next()
+      }
+      if (!step.done) find(step.value, now)
+    }
+  }
+
+  const store = ({ expiresIn, name }: Write, record: Record, now: number): void => {
+    const expiresAt = expiresIn === undefined ? Infinity : now + Duration.toMillis(expiresIn)
+    entries.set(name, { record, expiresAt })
+    if (expiresAt === Infinity) expiring.delete(name)
+    else expiring.add(name)
+    sweep(now)
+    const hints = watchers.get(name)
+    if (hints !== undefined) { for (const hint of hints) hint(name) }
+  }
+
+  const apply = (transaction: Transaction, now: number): Verdict => {
+    for (const { expected, name } of transaction) {
+      if ((find(name, now)?.revision ?? null) !== expected) {
+        return { committed: false, current: transaction.map((write) => find(write.name, now)) }
+      }
+    }
+    for (const write of transaction) {
+      if (write.next !== undefined) store(write, write.next, now)
+    }
+    return { committed: true }
+  }
+
+  const watch = (names: ReadonlyArray<string>, hint: (name: string) => void): void => {
+    for (const name of names) {
+      const hints = watchers.get(name)
+      if (hints === undefined) watchers.set(name, new Set([hint]))
+      else hints.add(hint)
+    }
+  }
+
+  const unwatch = (names: ReadonlyArray<string>, hint: (name: string) => void): void => {
+    for (const name of names) {
+      const hints = watchers.get(name)
+      if (hints?.delete(hint) && hints.size === 0) watchers.delete(name)
+    }
+  }
+
+  return {
+    name: "memory",
+    limits: {
+      nameBytes: options?.limits?.nameBytes ?? 512,
+      dataBytes: options?.limits?.dataBytes ?? 16 * 1024 * 1024,
+      scopesPerTransaction: options?.limits?.scopesPerTransaction ?? 1000
+    },
+    parallelism: 1,
+    read: (names) =>
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        return names.map((name) => find(name, now))
+      }),
+    commit: (batch) =>
+      Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        return batch.map((transaction) => apply(transaction, now))
+      }),
+    changes: (names) =>
+      Stream.suspend(() => {
+        // A name waits in the queue once at most, so a slow consumer costs no more memory than it watches names.
+        const waiting = new Set<string>()
+        return Stream.callback<string>((queue) =>
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const hint = (name: string): void => {
+                if (waiting.has(name)) return
+                waiting.add(name)
+                Queue.offerUnsafe(queue, name)
+              }
+              watch(names, hint)
+              // Whoever read before the subscription stood looks again now, and so misses nothing.
+              for (const name of names) hint(name)
+              return hint
+            }),
+            (hint) => Effect.sync(() => unwatch(names, hint))
+          )
+        ).pipe(
+          Stream.map((name) => {
+            waiting.delete(name)
+            return name
+          })
+        )
+      }),
+    names: (prefix) =>
+      Stream.suspend(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        const found: Array<string> = []
+        for (const name of entries.keys()) {
+          if (name.startsWith(prefix) && find(name, now)?.data != null) found.push(name)
+        }
+        return Stream.fromIterable(found)
+      })
+  }
+})
+
+/**
+ * A storage in memory. Every layer is a store of its own, empty at first.
+ *
+ * **Example** (A counter in memory)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { MemoryDriver, Scoped } from "effect-scoped"
+ *
+ * const Visits = Scoped.make("visits", { schema: Schema.Int, initial: 0 })
+ * const visit = Scoped.update(Visits, (n) => [n + 1, n + 1])
+ *
+ * Effect.runPromise(visit.pipe(Effect.provide(MemoryDriver.layer()))) // => 1
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options, storage?: Storage.Options): Layer.Layer<Storage.Storage> =>
+  Storage.layer(make(options), storage)
