@@ -35,7 +35,7 @@ export const fault = (scope: string, stored: string, limit: number): NameError |
   const bytes = utf8Length(stored)
   return bytes <= limit ? undefined : invalid(
     scope,
-    `it takes ${bytes} bytes as UTF-8 with its namespace, and this driver takes ${limit} at most. Use a shorter name`
+    `it takes ${bytes} bytes as it is stored, and this driver takes ${limit} at most. Use a shorter name`
   )
 }
 

@@ -174,11 +174,7 @@ class Fusion {
 
   apply(update: Update): void {
     try {
-      const output = update.handler(this.state)
-      if (this.env.verify && !Equal.equals(output, update.handler(this.state))) {
-        update.outcome = Exit.die(impure(this.target.scope))
-        return
-      }
+      const output = this.env.verify ? this.callTwice(update) : update.handler(this.state)
       let pair = output
       if (update.abortable && Result.isResult(output)) {
         if (Result.isFailure(output)) {
@@ -196,6 +192,16 @@ class Fusion {
     } catch (defect) {
       update.outcome = Exit.die(defect)
     }
+  }
+
+  private callTwice(update: Update): unknown {
+    const first = Result.try(() => update.handler(this.state))
+    const second = Result.try(() => update.handler(this.state))
+    const same = Result.isSuccess(first) && Result.isSuccess(second)
+      ? Equal.equals(first.success, second.success)
+      : Result.isFailure(first) && Result.isFailure(second)
+    if (!same) throw impure(this.target.scope)
+    return Result.getOrThrow(first)
   }
 
   /** The states as they would be stored, or `undefined` when they cannot be. */
