@@ -690,6 +690,20 @@ describe("closing the layer", () => {
       assert.strictEqual(scripted.commits.length, 1)
     }))
 
+  it.effect("whoever waits for a schedule gets a DriverError", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make()
+      const other = Effect.provide(add(10), Storage.layer(Effect.succeed(scripted.store)))
+      scripted.script.push(Scripted.after(other))
+      const scope = yield* Scope.make()
+      const retry = Schedule.spaced("1 hour")
+      const context = yield* Layer.buildWithScope(Scripted.layer(scripted, { retry }), scope)
+      const fiber = yield* Effect.forkChild(Effect.provide(Effect.flip(increment), context))
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      assert.include((yield* Fiber.join(fiber)).message, "the storage layer was closed")
+    }))
+
   it.effect("answers a read in flight", () =>
     Effect.gen(function*() {
       const scripted = yield* Scripted.make({ read: () => Effect.never })

@@ -1,3 +1,4 @@
+import type { Record } from "../Driver.ts"
 import type { Codec } from "./codec.ts"
 import type { Update } from "./update.ts"
 
@@ -13,6 +14,14 @@ export interface Known {
   readonly codec: Codec | undefined
   readonly state: unknown
 }
+
+export const toKnown = (record: Record | null, asOf: number): Known => ({
+  revision: record?.revision ?? null,
+  text: record?.data ?? null,
+  asOf,
+  codec: undefined,
+  state: undefined
+})
 
 /** A scope in this process: the updates that wait for it, what is known of it, and whether a call is in flight. */
 export interface Cell {

@@ -59,3 +59,34 @@ export const settle = (update: Update, exit: Exit.Exit<unknown, unknown>): void 
     update.abandoned()
   }
 }
+
+/** Tells those who still wait. */
+export const settleWaiting = (updates: ReadonlyArray<Update>, exit: Exit.Exit<unknown, unknown>): void => {
+  for (const update of updates) {
+    if (update.phase === "waiting") settle(update, exit)
+  }
+}
+
+/**
+ * Sorts refused updates, which wait again, into their cohorts; those refused for the first time make a new one. Whoever
+ * was interrupted meanwhile is let go.
+ */
+export const cohortsOf = (updates: ReadonlyArray<Update>): ReadonlyMap<Cohort, ReadonlyArray<Update>> => {
+  const fresh: Cohort = { attempts: 0, step: undefined }
+  const cohorts = new Map<Cohort, Array<Update>>()
+  for (const update of updates) {
+    if (update.abandoned !== undefined) {
+      settle(update, update.outcome)
+      continue
+    }
+    update.phase = "waiting"
+    update.cohort ??= fresh
+    const cohort = cohorts.get(update.cohort)
+    if (cohort === undefined) {
+      cohorts.set(update.cohort, [update])
+    } else {
+      cohort.push(update)
+    }
+  }
+  return cohorts
+}
