@@ -217,8 +217,12 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       }
       if (closed) return yield* Effect.interrupt
       lines.rejoin(updates)
-    }).pipe(Effect.catchCause((cause) =>
-      Effect.sync(() => settleWaiting(updates, closed ? Exit.fail(about(scope, calls.closed)) : Exit.failCause(cause)))
+    }).pipe(Effect.onExit((exit) =>
+      Exit.isSuccess(exit) ?
+        Effect.void :
+        Effect.sync(() =>
+          settleWaiting(updates, closed ? Exit.fail(about(scope, calls.closed)) : Exit.failCause(exit.cause))
+        )
     ))
 
   // ---- Once more, after a lost answer
