@@ -134,7 +134,7 @@ export const make = <S extends Schema.Codec<unknown, unknown>>(name: string, opt
   readonly initial: NoInfer<S["Type"]>
   readonly retry?: Retry | undefined
 }): Scoped<S["Type"]> => {
-  const codec = Codec.make(options.schema)
+  const codec = Codec.of(options.schema)
   let initial: ReturnType<Part["initial"]> | undefined
   const part: Part = {
     scope: name,

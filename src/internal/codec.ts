@@ -17,7 +17,7 @@ export interface Snapshot {
   readonly state: unknown
 }
 
-/** Between states and the JSON text that is stored, built once per schema. */
+/** Between states and the JSON text that is stored. */
 export interface Codec {
   /**
    * Looks at the state that one of several fused handlers left: gives it as it would be read back, were it stored.
@@ -29,11 +29,22 @@ export interface Codec {
   readonly read: (text: string) => Result.Result<Snapshot, Fault>
 }
 
-export const make = <S extends Schema.Constraint>(schema: S, frozen: boolean = true): Codec => {
+const codecs = new WeakMap<object, Codec>()
+
+/** The codec of a schema, built once, so that scopes of the same name and schema share what is known. */
+export const of = (schema: Schema.Constraint): Codec => {
+  let codec = codecs.get(schema)
+  if (codec === undefined) {
+    codec = make(schema)
+    codecs.set(schema, codec)
+  }
+  return codec
+}
+
+const make = (schema: Schema.Constraint): Codec => {
   const json = Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, Schema.Json>
   const encode = attempt(Schema.encodeUnknownExit(json))
   const decode = attempt(Schema.decodeUnknownExit(json))
-  const seal = frozen ? freeze : <A>(value: A) => value
   // Only a schema that lets anything through can encode to something that JSON.stringify would silently change.
   const isJson = hasAny(schema.ast) ? Schema.is(Schema.Json) : undefined
 
@@ -41,15 +52,15 @@ export const make = <S extends Schema.Constraint>(schema: S, frozen: boolean = t
     const value = parse(text)
     if (Result.isFailure(value)) return Result.fail(value.failure)
     const state = decode(value.success)
-    return Result.isFailure(state) ? Result.fail(state.failure) : Result.succeed({ text, state: seal(state.success) })
+    return Result.isFailure(state) ? Result.fail(state.failure) : Result.succeed({ text, state: freeze(state.success) })
   }
 
   return {
-    check: isPlain(schema.ast) ? (state) => Result.succeed(seal(state)) : (state) => {
+    check: isPlain(schema.ast) ? (state) => Result.succeed(freeze(state)) : (state) => {
       const encoded = encode(state)
       if (Result.isFailure(encoded)) return encoded
       const decoded = decode(encoded.success)
-      return Result.isFailure(decoded) ? decoded : Result.succeed(seal(decoded.success))
+      return Result.isFailure(decoded) ? decoded : Result.succeed(freeze(decoded.success))
     },
     write: (state) => {
       const encoded = encode(state)
