@@ -67,24 +67,80 @@ const rules = (it: Vitest.MethodsNonLive<Writers>): void => {
     Effect.gen(function*() {
       const scope = counter()
       yield* Effect.forEach(storages, (storage) =>
-        Effect.all(Array.from({ length: 200 }, () => increment(scope)), { concurrency: 10 }).pipe(Effect.provide(storage)), {
+        Effect.all(
+          Array.from({ length: 200 }, () => increment(scope)),
+          { concurrency: 10 }
+        ).pipe(Effect.provide(storage)), {
         concurrency: 2
       })
-      for (const storage of storages) assert.strictEqual(yield* Effect.provide(Scoped.get(scope), storage), 400)
+      for (const storage of storages) {
+        assert.strictEqual(yield* Effect.provide(Scoped.get(scope), storage), 400)
+      }
     }))
 
   test("a hundred scopes at once", () =>
     Effect.gen(function*() {
       const scopes = Array.from({ length: 100 }, () => counter())
       yield* Effect.forEach([...scopes, ...scopes, ...scopes], increment, { concurrency: "unbounded" })
-      assert.deepStrictEqual(yield* Effect.forEach(scopes, Scoped.get, { concurrency: "unbounded" }), scopes.map(() => 3))
+      assert.deepStrictEqual(
+        yield* Effect.forEach(scopes, Scoped.get, { concurrency: "unbounded" }),
+        scopes.map(() => 3)
+      )
     }))
 
   const strange = [
-    "a", "A", "a ", " a", "a\u0000", "a\n", "é", "e\u0301", "ß", "ss", "🙂", "../x", ".", "..", "/", "//", "~", "~0", "~1",
-    "a/b", "a~1b", "CON", "nul", "__proto__", "constructor", "toString", "hasOwnProperty", "'", "\"", "`", "\\", "%", "_",
-    "*", "?", "[a]", "{a}", "a:b", "a;DROP TABLE scopes;--", "\u2028", "\uFEFF", "\u202E", "null", "0", "-1", "\u007F", "\t",
-    "key with spaces", "ключ", "鍵", "x".repeat(512), "é".repeat(256)
+    "a",
+    "A",
+    "a ",
+    " a",
+    "a\u0000",
+    "a\n",
+    "é",
+    "e\u0301",
+    "ß",
+    "ss",
+    "🙂",
+    "../x",
+    ".",
+    "..",
+    "/",
+    "//",
+    "~",
+    "~0",
+    "~1",
+    "a/b",
+    "a~1b",
+    "CON",
+    "nul",
+    "__proto__",
+    "constructor",
+    "toString",
+    "hasOwnProperty",
+    "'",
+    "\"",
+    "`",
+    "\\",
+    "%",
+    "_",
+    "*",
+    "?",
+    "[a]",
+    "{a}",
+    "a:b",
+    "a;DROP TABLE scopes;--",
+    "\u2028",
+    "\uFEFF",
+    "\u202E",
+    "null",
+    "0",
+    "-1",
+    "\u007F",
+    "\t",
+    "key with spaces",
+    "ключ",
+    "鍵",
+    "x".repeat(512),
+    "é".repeat(256)
   ]
   test("any name is a name, and no two are the same", () =>
     Effect.gen(function*() {
@@ -205,7 +261,10 @@ const rules = (it: Vitest.MethodsNonLive<Writers>): void => {
   test("what cannot be stored is refused before anything is", () =>
     Effect.gen(function*() {
       for (const [what, schema, bad] of unstorable) {
-        const scope = Scoped.make(`unstorable/${what}`, { schema: Schema.Union([Schema.Literal("good"), schema]), initial: "good" })
+        const scope = Scoped.make(`unstorable/${what}`, {
+          schema: Schema.Union([Schema.Literal("good"), schema]),
+          initial: "good"
+        })
         const error = yield* Effect.flip(Scoped.update(scope, () => [undefined, bad]))
         assert.strictEqual(error._tag, "StateError", what)
         assert.include(error.message, "cannot be stored", what)
@@ -216,8 +275,14 @@ const rules = (it: Vitest.MethodsNonLive<Writers>): void => {
   test("a stored state that the schema cannot read is a StateError with its path, and stays", () =>
     Effect.gen(function*() {
       const scope = `unreadable`
-      const Old = Scoped.make(scope, { schema: Schema.Struct({ list: Schema.Array(Schema.String) }), initial: { list: [] } })
-      const New = Scoped.make(scope, { schema: Schema.Struct({ list: Schema.Array(Schema.Int) }), initial: { list: [] } })
+      const Old = Scoped.make(scope, {
+        schema: Schema.Struct({ list: Schema.Array(Schema.String) }),
+        initial: { list: [] }
+      })
+      const New = Scoped.make(scope, {
+        schema: Schema.Struct({ list: Schema.Array(Schema.Int) }),
+        initial: { list: [] }
+      })
       yield* Scoped.update(Old, () => [undefined, { list: ["a", "b"] }])
       for (
         const effect of [
@@ -226,9 +291,14 @@ const rules = (it: Vitest.MethodsNonLive<Writers>): void => {
           Scoped.updateResult(New, () => Result.succeed([0, { list: [1] }] as const))
         ]
       ) {
-        const error = yield* Effect.flip(effect as Effect.Effect<unknown, { readonly _tag: string; readonly message: string }, Storage.Storage>)
+        const error = yield* Effect.flip(
+          effect as Effect.Effect<unknown, { readonly _tag: string; readonly message: string }, Storage.Storage>
+        )
         assert.strictEqual(error._tag, "StateError")
-        assert.include(error.message, `The stored state of ${JSON.stringify(scope)} does not fit its schema at ["list"][0]`)
+        assert.include(
+          error.message,
+          `The stored state of ${JSON.stringify(scope)} does not fit its schema at ["list"][0]`
+        )
       }
       assert.deepStrictEqual(yield* Scoped.get(Old), { list: ["a", "b"] })
       yield* Scoped.update(Old, () => [undefined, { list: [] }])

@@ -1,0 +1,83 @@
+/**
+ * What the rules are checked on: two drivers open over one store, and the few words that the tests are written in.
+ */
+import { assert, type Vitest } from "@effect/vitest"
+import { Context, type Duration, Effect, type Scope } from "effect"
+import type { Driver, Record, Transaction, Verdict, Write } from "../../../src/Driver.ts"
+import { DriverError } from "../../../src/ScopedError.ts"
+
+export class TestStore extends Context.Service<TestStore, {
+  /** Opens the store once more, as another process would. */
+  readonly open: Effect.Effect<Driver, never, Scope.Scope>
+  readonly a: Driver
+  readonly b: Driver
+}>()("effect-scoped/test/TestStore") {}
+
+/** A group of rules. */
+export type Rules = (it: Vitest.MethodsNonLive<TestStore>) => void
+
+export const committed: Verdict = { committed: true }
+
+export const refused = (...current: ReadonlyArray<Record | null>): Verdict => ({ committed: false, current })
+
+// A store may outlive the run of the tests, so names and revisions differ between runs.
+const run = crypto.randomUUID().slice(0, 8)
+let names = 0
+let revisions = 0
+
+/** A name that no other test uses. */
+export const fresh = (label = "scope"): string => `${run}/${++names}/${label}`
+
+/** A record with a revision that was never used. */
+export const record = (data: string | null = "{}"): Record => ({ revision: `${run}:${++revisions}`, data })
+
+export const write = (
+  name: string,
+  expected: Record | null,
+  next: Record,
+  expiresIn?: Duration.Duration
+): Write => ({ name, expected: expected?.revision ?? null, next, expiresIn })
+
+export const check = (name: string, expected: Record | null): Write => ({
+  name,
+  expected: expected?.revision ?? null,
+  next: undefined
+})
+
+/** The verdicts of a batch, none of which may be an error. */
+export const commitAll = Effect.fnUntraced(function*(driver: Driver, batch: ReadonlyArray<Transaction>) {
+  const verdicts: Array<Verdict> = []
+  for (const verdict of yield* driver.commit(batch)) {
+    if (verdict instanceof DriverError) return yield* verdict
+    verdicts.push(verdict)
+  }
+  assert.strictEqual(verdicts.length, batch.length, "a verdict for each transaction")
+  return verdicts
+})
+
+/** The verdict of one transaction. */
+export const commit = Effect.fnUntraced(function*(driver: Driver, ...transaction: Transaction) {
+  const [verdict] = yield* commitAll(driver, [transaction])
+  assert.isDefined(verdict)
+  return verdict
+})
+
+/** Stores a record where there is none. */
+export const create = Effect.fnUntraced(function*(driver: Driver, name: string, data?: string | null) {
+  const next = record(data)
+  assert.deepStrictEqual(yield* commit(driver, write(name, null, next)), committed)
+  return next
+})
+
+export const read = Effect.fnUntraced(function*(driver: Driver, name: string) {
+  const records = yield* driver.read([name])
+  assert.strictEqual(records.length, 1)
+  return records[0] ?? null
+})
+
+/** Fails the test, instead of hanging, when an effect takes longer than anything here should. */
+export const soon = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.timeoutOrElse(effect, {
+    duration: "10 seconds",
+    orElse: () => Effect.die(new Error(`${what}: not within 10 seconds`))
+  })
