@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
@@ -15,7 +16,9 @@ import type * as EffectResult from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Codec from "./internal/codec.ts"
 import * as Name from "./internal/name.ts"
-import type { Part, Target } from "./internal/target.ts"
+import type { Part } from "./internal/target.ts"
+import * as Target from "./internal/target.ts"
+import type { Kind } from "./internal/update.ts"
 import type { Pure } from "./Pure.ts"
 import type { ScopedError } from "./ScopedError.ts"
 import { type Retry, Storage } from "./Storage.ts"
@@ -36,7 +39,7 @@ export interface Scoped<in out State> extends Pipeable {
   }
   readonly name: string
   /** @internal */
-  readonly target: Target
+  readonly target: Target.Target
   /** @internal */
   readonly retry: Retry | undefined
 }
@@ -133,23 +136,27 @@ export const make = <S extends Schema.Codec<unknown, unknown>>(name: string, opt
   readonly schema: S
   readonly initial: NoInfer<S["Type"]>
   readonly retry?: Retry | undefined
+  readonly idleTimeToLive?: Duration.Input | undefined
 }): Scoped<S["Type"]> => {
   const codec = Codec.of(options.schema)
   let initial: ReturnType<Part["initial"]> | undefined
-  const part: Part = {
-    scope: name,
-    name: Name.segment(name),
-    codec,
-    initial: () => initial ??= codec.write(options.initial)
-  }
-  return Object.assign(Object.create(Proto), {
-    name,
-    target: { scope: name, parts: [part], join: first, split: (state: unknown) => [state] },
-    retry: options.retry
-  })
+  return fromTarget(
+    Target.single({
+      scope: name,
+      name: Name.segment(name),
+      codec,
+      initial: () => initial ??= codec.write(options.initial),
+      idleTimeToLive: toDuration(options.idleTimeToLive)
+    }),
+    options.retry
+  )
 }
 
-const first = (states: ReadonlyArray<unknown>) => states[0]
+const fromTarget = <State>(target: Target.Target, retry: Retry | undefined): Scoped<State> =>
+  Object.assign(Object.create(Proto), { name: target.scope, target, retry })
+
+const toDuration = (input: Duration.Input | undefined) =>
+  input === undefined ? undefined : Duration.fromInputUnsafe(input)
 
 /**
  * Runs a pure handler on the current state, commits the next state, and gives back the handler's result.
@@ -203,7 +210,7 @@ export const update: {
     handler: Handler<State, A>,
     options?: UpdateOptions
   ): Effect.Effect<A, ScopedError, Storage> =>
-    run(self, handler, false, options) as Effect.Effect<A, ScopedError, Storage>
+    run(self, "update", handler, options) as Effect.Effect<A, ScopedError, Storage>
 )
 
 /**
@@ -246,18 +253,18 @@ export const updateResult: {
     handler: ResultHandler<State, A, E>,
     options?: UpdateOptions
   ): Effect.Effect<A, E | ScopedError, Storage> =>
-    run(self, handler, true, options) as Effect.Effect<A, E | ScopedError, Storage>
+    run(self, "result", handler, options) as Effect.Effect<A, E | ScopedError, Storage>
 )
 
 const run = <State>(
   self: Scoped<State>,
+  kind: Kind,
   handler: (state: never) => unknown,
-  abortable: boolean,
   options: UpdateOptions | undefined
 ): Effect.Effect<unknown, unknown, Storage> =>
   Effect.flatMap(
     Storage,
-    ({ engine }) => engine.update({ target: self.target, handler, abortable, retry: options?.retry ?? self.retry })
+    ({ engine }) => engine.update({ target: self.target, kind, handler, retry: options?.retry ?? self.retry })
   )
 
 /**
@@ -280,7 +287,7 @@ const run = <State>(
  * @since 0.1.0
  */
 export const get = <State>(self: Scoped<State>): Effect.Effect<State, ScopedError, Storage> =>
-  Effect.flatMap(Storage, ({ engine }) => engine.get(self.target.parts[0]!)) as Effect.Effect<
+  Effect.flatMap(Storage, ({ engine }) => engine.get(self.target)) as Effect.Effect<
     State,
     ScopedError,
     Storage

@@ -16,7 +16,9 @@ import * as Schema from "effect/Schema"
  */
 export class ConflictError extends Schema.TaggedError<ConflictError>("effect-scoped/ConflictError")("ConflictError", {
   scope: Schema.String,
-  attempts: Schema.Int
+  attempts: Schema.Int,
+  /** The scopes that others changed meanwhile: of a product, only some may be. */
+  changed: Schema.Array(Schema.String)
 }) {
   override get message(): string {
     return `${quote(this.scope)} kept changing: gave up after ${this.attempts} attempt${
@@ -140,12 +142,35 @@ export class SizeError extends Schema.TaggedError<SizeError>("effect-scoped/Size
 }
 
 /**
+ * A product that no update can work on: a scope is in it twice, or it has more scopes than the driver commits at once.
+ * Nothing was sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ProductError extends Schema.TaggedError<ProductError>("effect-scoped/ProductError")("ProductError", {
+  scope: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The product ${quote(this.scope)} cannot be used: ${this.reason}`
+  }
+}
+
+/**
  * Everything that `Scoped.update` can fail with, besides the handler's own abort.
  *
  * @category errors
  * @since 0.1.0
  */
-export type ScopedError = ConflictError | StateError | DriverError | AmbiguousCommitError | NameError | SizeError
+export type ScopedError =
+  | ConflictError
+  | StateError
+  | DriverError
+  | AmbiguousCommitError
+  | NameError
+  | SizeError
+  | ProductError
 
 const quote = (scope: string): string => {
   const name = JSON.stringify(scope)

@@ -38,6 +38,11 @@ export interface Options {
    * for 30 seconds.
    */
   readonly recovery?: Schedule.Schedule<unknown> | undefined
+  /**
+   * How long the revision of a removed scope is remembered. Within this time the answer to a lost commit can be
+   * found. Default: 10 minutes.
+   */
+  readonly retention?: Duration.Input | undefined
   /** How long a call to the driver may take. Default: 5 seconds. */
   readonly timeout?: Duration.Input | undefined
   /**
@@ -105,6 +110,7 @@ export const layer = <E, R>(
         recovery: options.recovery ?? Schedules.recovery,
         timeout: Duration.fromInputUnsafe(options.timeout ?? "5 seconds"),
         verify: options.purity === "verify",
+        retention: Duration.fromInputUnsafe(options.retention ?? "10 minutes"),
         knownScopes: options.knownScopes ?? 10_000,
         batchSize: options.batchSize ?? 256,
         writer

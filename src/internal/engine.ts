@@ -1,12 +1,13 @@
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
-import type { Driver, Verdict } from "../Driver.ts"
-import { AmbiguousCommitError, ConflictError, DriverError, type ScopedError } from "../ScopedError.ts"
+import * as Stream from "effect/Stream"
+import type { Driver, Record, Verdict } from "../Driver.ts"
+import { AmbiguousCommitError, ConflictError, DriverError, ProductError, type ScopedError } from "../ScopedError.ts"
 import * as Calls from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import { Lines } from "./lines.ts"
@@ -16,9 +17,10 @@ import * as Pump from "./pump.ts"
 import * as Reader from "./reader.ts"
 import * as Run from "./run.ts"
 import * as Schedules from "./schedules.ts"
-import type { Part, Target } from "./target.ts"
-import { type Cohort, cohortsOf, type Retry, settle, settleWaiting, type Update } from "./update.ts"
+import type { Target } from "./target.ts"
+import { type Cohort, cohortsOf, type Kind, type Retry, settle, settleWaiting, type Update } from "./update.ts"
 import { decide } from "./verdict.ts"
+import { watch } from "./watch.ts"
 
 export interface Options {
   readonly namespace: string | undefined
@@ -26,6 +28,7 @@ export interface Options {
   readonly recovery: Schedule.Schedule<unknown>
   readonly timeout: Duration.Duration
   readonly verify: boolean
+  readonly retention: Duration.Duration
   readonly knownScopes: number
   readonly batchSize: number
   readonly writer: string
@@ -34,11 +37,14 @@ export interface Options {
 export interface Engine {
   readonly update: (options: {
     readonly target: Target
+    readonly kind: Kind
     readonly handler: (state: never) => unknown
-    readonly abortable: boolean
     readonly retry: Retry | undefined
   }) => Effect.Effect<unknown, unknown>
-  readonly get: (part: Part) => Effect.Effect<unknown, ScopedError>
+  readonly get: (target: Target) => Effect.Effect<unknown, ScopedError>
+  readonly changes: (target: Target) => Stream.Stream<unknown, ScopedError>
+  /** What is stored under names of this namespace that start with `prefix`. */
+  readonly names: (prefix: string) => Stream.Stream<string, DriverError>
 }
 
 /** How long the handlers of one batch may keep the event loop, in milliseconds. */
@@ -73,6 +79,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     clock,
     limits: driver.limits,
     verify: options.verify,
+    retention: options.retention,
     maxUpdates,
     maxMillis,
     writer: options.writer,
@@ -159,7 +166,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       case "NotApplied":
         run.cells.forEach((cell, i) => cell.known = toKnown(decision.current[i]!, asOf))
         lines.free(run.cells)
-        refuse(run)
+        refuse(run, decision.current)
         return Metrics.refused
       case "Failed":
         lines.free(run.cells)
@@ -167,7 +174,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
         land(run)
         return Effect.void
       case "InDoubt":
-        run.inDoubt = true
+        run.doubtSince ??= clock.currentTimeMillisUnsafe()
         background(sendAgain(run, decision.error))
         return Metrics.doubted
       case "Unknowable":
@@ -203,8 +210,13 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
 
   // ---- Once more, after a refusal
 
-  const refuse = (run: Run.Run) => {
-    for (const [cohort, updates] of cohortsOf(run.updates)) background(tryAgain(run.target.scope, cohort, updates))
+  const refuse = (run: Run.Run, current: ReadonlyArray<Record | null>) => {
+    const { parts, scope } = run.target
+    const changed = parts.filter((_, i) => (current[i]?.revision ?? null) !== run.transaction![i]!.expected)
+    for (const [cohort, updates] of cohortsOf(run.updates)) {
+      for (const part of changed) cohort.changed.add(part.scope)
+      background(tryAgain(scope, cohort, updates))
+    }
     land(run)
   }
 
@@ -213,7 +225,8 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       cohort.attempts++
       const step = cohort.step ??= yield* Schedules.stepper(updates[0]!.retry, clock)
       if (!(yield* step({ scope, attempts: cohort.attempts }))) {
-        return settleWaiting(updates, Exit.fail(new ConflictError({ scope, attempts: cohort.attempts })))
+        const { attempts, changed } = cohort
+        return settleWaiting(updates, Exit.fail(new ConflictError({ scope, attempts, changed: [...changed] })))
       }
       if (closed) return yield* Effect.interrupt
       lines.rejoin(updates)
@@ -231,6 +244,9 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
   const sendAgain = Effect.fnUntraced(function*(run: Run.Run, error: DriverError) {
     const step = run.recovery ??= yield* Schedules.stepper(options.recovery, clock)
     if (!(yield* step(undefined))) return giveUp(run, `${error.message}, also when it was sent again`, { cause: error })
+    if (clock.currentTimeMillisUnsafe() - run.doubtSince! >= Run.lifetime(run)) {
+      return giveUp(run, `${error.message}, and whatever it wrote has expired since`, { cause: error })
+    }
     outbox.push(run)
     committer.wake()
   })
@@ -266,54 +282,93 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
 
   // ---- What users call
 
-  const admit = (scope: string, parts: ReadonlyArray<Part>): ScopedError | undefined => {
+  const admit = ({ fault, parts, scope }: Target): ScopedError | undefined => {
     if (closed) return about(scope, calls.closed)
+    if (fault !== undefined) return fault
+    const limits = driver.limits
     for (const part of parts) {
-      const fault = Name.fault(part.scope, lines.nameOf(part.name), driver.limits.nameBytes)
+      const fault = Name.fault(part.scope, lines.nameOf(part.name), limits.nameBytes)
       if (fault !== undefined) return fault
     }
-    return undefined
+    return parts.length <= limits.scopesPerTransaction ? undefined : new ProductError({
+      scope,
+      reason:
+        `it has ${parts.length} scopes, and this driver commits ${limits.scopesPerTransaction} at once at most. ` +
+        `Take fewer`
+    })
   }
 
-  const engine: Engine = {
-    update: ({ abortable, handler, retry, target }) =>
-      Effect.callback((resume) => {
-        const error = admit(target.scope, target.parts)
-        if (error !== undefined) return resume(Effect.fail(error))
-        const update: Update = {
-          target,
-          cells: lines.cellsOf(target),
-          handler: handler as (state: unknown) => unknown,
-          abortable,
-          retry: retry ?? options.retry,
-          joinedAt: tick(),
-          resume,
-          phase: "waiting",
-          outcome: Exit.void,
-          cohort: undefined,
-          abandoned: undefined
-        }
-        lines.join(update)
-        return Effect.suspend(() => lines.leave(update))
-      }),
-    get: (part) =>
-      Effect.callback((resume) => {
-        const error = admit(part.scope, [part])
-        if (error !== undefined) return resume(Effect.fail(error))
-        const name = lines.nameOf(part.name)
-        const forget = reader.read(name, (reading) => {
-          if (Result.isFailure(reading)) return resume(Effect.fail(about(part.scope, reading.failure)))
-          const { asOf, record } = reading.success
-          const known = lines.cells.peek(name)
-          const current = known?.revision === (record?.revision ?? null) ? known : toKnown(record, asOf)
-          const snapshot = Run.read(part, current)
-          if (Result.isFailure(snapshot)) return resume(Effect.fail(snapshot.failure))
-          lines.cells.learn(name, { ...current, codec: part.codec, state: snapshot.success.state })
-          resume(Effect.succeed(snapshot.success.state))
-        })
-        return Effect.sync(forget)
+  const update: Engine["update"] = ({ handler, kind, retry, target }) =>
+    Effect.callback((resume) => {
+      const error = admit(target)
+      if (error !== undefined) return resume(Effect.fail(error))
+      const update: Update = {
+        target,
+        cells: lines.cellsOf(target),
+        kind,
+        handler: handler as (state: unknown) => unknown,
+        retry: retry ?? options.retry,
+        joinedAt: tick(),
+        resume,
+        phase: "waiting",
+        outcome: Exit.void,
+        cohort: undefined,
+        abandoned: undefined
+      }
+      lines.join(update)
+      return Effect.suspend(() => lines.leave(update))
+    })
+
+  const getOne = (target: Target): Effect.Effect<unknown, ScopedError> =>
+    Effect.callback((resume) => {
+      const error = admit(target)
+      if (error !== undefined) return resume(Effect.fail(error))
+      const part = target.parts[0]!
+      const name = lines.nameOf(part.name)
+      const forget = reader.read(name, (reading) => {
+        if (Result.isFailure(reading)) return resume(Effect.fail(about(part.scope, reading.failure)))
+        const { asOf, record } = reading.success
+        const known = lines.cells.peek(name)
+        const current = known?.revision === (record?.revision ?? null) ? known : toKnown(record, asOf)
+        const state = Run.read(part, current)
+        if (Result.isFailure(state)) return resume(Effect.fail(state.failure))
+        lines.cells.learn(name, { ...current, codec: part.codec, state: state.success })
+        resume(Effect.succeed(state.success))
       })
-  }
+      return Effect.sync(forget)
+    })
+
+  // Reads of several scopes are of one moment when a transaction that changes nothing says so.
+  const getAll = (target: Target): Effect.Effect<unknown, ScopedError> =>
+    update({ target, kind: "update", handler: (state) => [state, state], retry: undefined }) as Effect.Effect<
+      unknown,
+      ScopedError
+    >
+
+  const get: Engine["get"] = (target) =>
+    target.parts.length === 1 ? Effect.map(getOne(target), (state) => target.join([state])) : getAll(target)
+
+  const changes: Engine["changes"] = (target) =>
+    Stream.suspend(() => {
+      const error = admit(target)
+      if (error !== undefined) return Stream.fail(error)
+      const lifetimes = target.parts.flatMap((part) => part.idleTimeToLive ?? [])
+      return watch({
+        clock,
+        hints: driver.changes(target.parts.map((part) => lines.nameOf(part.name))),
+        look: get(target),
+        recovery: options.recovery,
+        idleTimeToLive: lifetimes.length === 0 ? undefined : lifetimes.reduce(Duration.min)
+      })
+    })
+
+  const names: Engine["names"] = (prefix) =>
+    driver.names(lines.nameOf(prefix)).pipe(
+      Stream.map((name) => name.slice(lines.nameOf("").length)),
+      Stream.filter((name) => !Name.isOfNamespace(name))
+    )
+
+  const engine: Engine = { update, get, changes, names }
   return engine
 })
 

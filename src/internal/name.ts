@@ -8,9 +8,16 @@ import { NameError } from "../ScopedError.ts"
 export const segment = (text: string): string =>
   text.includes("~") || text.includes("/") ? text.replaceAll("~", "~0").replaceAll("/", "~1") : text
 
+/** The segments of a stored name. */
+export const segments = (name: string): ReadonlyArray<string> =>
+  name.split("/").map((text) => text.includes("~") ? text.replaceAll("~1", "/").replaceAll("~0", "~") : text)
+
 /** What is put in front of every name of a namespace. No segment contains `/`, so no plain or family name starts so. */
 export const namespacePrefix = (namespace: string | undefined): string =>
   namespace === undefined ? "" : `${segment(namespace)}//`
+
+/** Whether a stored name belongs to some namespace: no segment holds a slash, and no path within one has two in a row. */
+export const isOfNamespace = (name: string): boolean => name.includes("//")
 
 /** The UTF-8 length of a well-formed string. */
 export const utf8Length = (text: string): number => {

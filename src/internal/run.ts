@@ -1,4 +1,5 @@
 import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -23,8 +24,21 @@ export interface Run {
   readonly next: ReadonlyArray<Known>
   /** Our commit's mark in the revisions that it writes. */
   readonly mark: string
-  inDoubt: boolean
+  /** When the answer to its commit was first lost, in milliseconds. */
+  doubtSince: number | undefined
   recovery: Step<undefined> | undefined
+}
+
+/** For how long what a run writes lasts at least, in milliseconds. After that nothing would tell that it was applied. */
+export const lifetime = (run: Run): number =>
+  Math.min(
+    ...run.transaction!.map(({ expiresIn }) => expiresIn === undefined ? Infinity : Duration.toMillis(expiresIn))
+  )
+
+/** The state of a part before or after a run; `text` is `null` where nothing is or will be stored. */
+interface Stored {
+  readonly text: string | null
+  readonly state: unknown
 }
 
 /** What running handlers needs to know of its storage. */
@@ -32,6 +46,8 @@ export interface Environment {
   readonly clock: Clock.Clock
   readonly limits: Driver["limits"]
   readonly verify: boolean
+  /** How long a removed scope's revision is remembered. */
+  readonly retention: Duration.Duration
   readonly maxUpdates: number
   /** How long handlers may keep the event loop, in milliseconds. */
   readonly maxMillis: number
@@ -46,8 +62,8 @@ export interface Environment {
  * Every cell of the head is known and free, and the head of every line.
  */
 export const start = (env: Environment, head: Update): Run | undefined => {
-  const { cells, target } = head
-  const base = decode(target, cells)
+  const { target } = head
+  const base = decode(head)
   if (Result.isFailure(base)) return unreadable(env, head, base.failure)
 
   const fusion = new Fusion(env, target, base.success, false)
@@ -57,16 +73,16 @@ export const start = (env: Environment, head: Update): Run | undefined => {
     return env.clock.currentTimeMillisUnsafe() < deadline
   })
   const written = fusion.write() ?? runAgain(env, target, base.success, updates)
-  return prepare(env, head, updates, base.success, written)
+  return prepare(env, head, updates, written)
 }
 
 // Some handler made a state that cannot be stored. Looking at the state of each tells whose it was.
 const runAgain = (
   env: Environment,
   target: Target,
-  base: ReadonlyArray<Snapshot>,
+  base: ReadonlyArray<Stored>,
   updates: ReadonlyArray<Update>
-): ReadonlyArray<Snapshot> => {
+): ReadonlyArray<Stored> => {
   const fusion = new Fusion(env, target, base, true)
   for (const update of updates) fusion.apply(update)
   return fusion.write() ?? base
@@ -83,15 +99,14 @@ const unreadable = (env: Environment, head: Update, error: StateError): Run | un
   for (const cell of cells) cell.known = undefined
   return updates.length === 0
     ? undefined
-    : { target, cells, updates, transaction: undefined, next: [], mark: "", inDoubt: false, recovery: undefined }
+    : { target, cells, updates, transaction: undefined, next: [], mark: "", doubtSince: undefined, recovery: undefined }
 }
 
 const prepare = (
   env: Environment,
   head: Update,
   updates: ReadonlyArray<Update>,
-  base: ReadonlyArray<Snapshot>,
-  written: ReadonlyArray<Snapshot>
+  written: ReadonlyArray<Stored>
 ): Run => {
   const { cells, target } = head
   const mark = env.nextMark()
@@ -100,16 +115,22 @@ const prepare = (
   let changed = false
   cells.forEach((cell, i) => {
     const known = cell.known!
-    const snapshot = written[i]!
-    if (snapshot.text === base[i]!.text) {
+    const part = target.parts[i]!
+    const { state, text } = written[i]!
+    if (text === known.text) {
       transaction.push({ name: cell.name, expected: known.revision, next: undefined })
       next.push(known)
       return
     }
     changed = true
     const revision = Revision.next(known.revision, env.writer, mark)
-    transaction.push({ name: cell.name, expected: known.revision, next: { revision, data: snapshot.text } })
-    next.push({ ...snapshot, revision, codec: target.parts[i]!.codec, asOf: known.asOf })
+    transaction.push({
+      name: cell.name,
+      expected: known.revision,
+      next: { revision, data: text },
+      expiresIn: text === null ? env.retention : part.idleTimeToLive
+    })
+    next.push({ text, state, revision, codec: part.codec, asOf: known.asOf })
   })
   const holds = !changed && cells.length === 1 && updates.every((update) => update.joinedAt <= cells[0]!.known!.asOf)
   return {
@@ -119,7 +140,7 @@ const prepare = (
     transaction: holds ? undefined : transaction,
     next,
     mark,
-    inDoubt: false,
+    doubtSince: undefined,
     recovery: undefined
   }
 }
@@ -157,26 +178,33 @@ const take = (
 class Fusion {
   private readonly env: Environment
   private readonly target: Target
-  private readonly base: ReadonlyArray<Snapshot>
+  private readonly base: ReadonlyArray<Stored>
   /** Whether to try how each state would be stored, not only the last. */
   private readonly careful: boolean
   private states: ReadonlyArray<unknown>
+  /** The parts that were removed, and not written again. */
+  private gone: ReadonlySet<number> = none
   private state: unknown
 
-  constructor(env: Environment, target: Target, base: ReadonlyArray<Snapshot>, careful: boolean) {
+  constructor(env: Environment, target: Target, base: ReadonlyArray<Stored>, careful: boolean) {
     this.env = env
     this.target = target
     this.base = base
     this.careful = careful
-    this.states = base.map((snapshot) => snapshot.state)
+    this.states = base.map((stored) => stored.state)
     this.state = target.join(this.states)
   }
 
   apply(update: Update): void {
+    if (update.kind === "remove") {
+      const error = this.remove()
+      update.outcome = error === undefined ? Exit.void : Exit.fail(error)
+      return
+    }
     try {
       const output = this.env.verify ? this.callTwice(update) : update.handler(this.state)
       let pair = output
-      if (update.abortable && Result.isResult(output)) {
+      if (update.kind === "result" && Result.isResult(output)) {
         if (Result.isFailure(output)) {
           update.outcome = Exit.fail(output.failure)
           return
@@ -184,7 +212,7 @@ class Fusion {
         pair = output.success
       }
       if (!Array.isArray(pair) || pair.length !== 2) {
-        update.outcome = Exit.die(malformed(this.target.scope, update.abortable))
+        update.outcome = Exit.die(malformed(this.target.scope, update.kind === "result"))
         return
       }
       const error = pair[1] === this.state ? undefined : this.advance(pair[1])
@@ -205,16 +233,25 @@ class Fusion {
   }
 
   /** The states as they would be stored, or `undefined` when they cannot be. */
-  write(): ReadonlyArray<Snapshot> | undefined {
-    const written: Array<Snapshot> = []
+  write(): ReadonlyArray<Stored> | undefined {
+    const written: Array<Stored> = []
     for (let i = 0; i < this.states.length; i++) {
-      if (this.states[i] === this.base[i]!.state) {
-        written.push(this.base[i]!)
+      const base = this.base[i]!
+      const state = this.states[i]
+      if (this.gone.has(i)) {
+        written.push({ text: null, state })
         continue
       }
-      const snapshot = this.writePart(this.target.parts[i]!, this.states[i])
+      if (state === base.state) {
+        written.push(base)
+        continue
+      }
+      const part = this.target.parts[i]!
+      const snapshot = this.writePart(part, state)
       if (Result.isFailure(snapshot)) return undefined
-      written.push(snapshot.success)
+      // A scope that holds nothing is not created by a handler that leaves its initial state as it is.
+      const same = base.text === null && snapshot.success.text === Result.getOrThrow(part.initial()).text
+      written.push(same ? base : snapshot.success)
     }
     return written
   }
@@ -222,6 +259,7 @@ class Fusion {
   private advance(next: unknown): StateError | SizeError | undefined {
     const split = this.target.split(next)
     const states = this.states.slice()
+    const gone = new Set(this.gone)
     for (let i = 0; i < states.length; i++) {
       if (split[i] === states[i]) continue
       const part = this.target.parts[i]!
@@ -230,10 +268,27 @@ class Fusion {
         : Result.mapError(part.codec.check(split[i]), (fault) => stateError(part, "write", fault))
       if (Result.isFailure(state)) return state.failure
       states[i] = state.success
+      gone.delete(i)
     }
-    this.states = states
-    this.state = this.target.join(states)
+    this.leave(states, gone)
     return undefined
+  }
+
+  private remove(): StateError | undefined {
+    const initial: Array<unknown> = []
+    for (const part of this.target.parts) {
+      const snapshot = part.initial()
+      if (Result.isFailure(snapshot)) return stateError(part, "write", snapshot.failure)
+      initial.push(snapshot.success.state)
+    }
+    this.leave(initial, new Set(initial.keys()))
+    return undefined
+  }
+
+  private leave(states: ReadonlyArray<unknown>, gone: ReadonlySet<number>): void {
+    this.states = states
+    this.gone = gone
+    this.state = this.target.join(states)
   }
 
   private writePart(part: Part, state: unknown): Result.Result<Snapshot, StateError | SizeError> {
@@ -249,33 +304,36 @@ class Fusion {
   }
 }
 
-const decode = (
-  target: Target,
-  cells: ReadonlyArray<Cell>
-): Result.Result<ReadonlyArray<Snapshot>, StateError> => {
-  const snapshots: Array<Snapshot> = []
+const decode = ({ cells, kind, target }: Update): Result.Result<ReadonlyArray<Stored>, StateError> => {
+  const stored: Array<Stored> = []
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]!
+    const known = cell.known!
     const part = target.parts[i]!
-    const snapshot = read(part, cell.known!)
-    if (Result.isFailure(snapshot)) return Result.fail(snapshot.failure)
-    if (cell.known!.codec !== part.codec) {
-      cell.known = { ...cell.known!, codec: part.codec, state: snapshot.success.state }
+    const state = read(part, known)
+    if (Result.isSuccess(state)) {
+      if (known.codec !== part.codec) cell.known = { ...known, codec: part.codec, state: state.success }
+      stored.push({ text: known.text, state: state.success })
+    } else if (kind === "remove") {
+      // What cannot be read can still be removed: whoever comes next finds the initial state.
+      stored.push({ text: known.text, state: undefined })
+    } else {
+      return Result.fail(state.failure)
     }
-    snapshots.push(snapshot.success)
   }
-  return Result.succeed(snapshots)
+  return Result.succeed(stored)
 }
 
 /** The state of a part as its record has it: the initial one where nothing is stored. */
-export const read = (part: Part, known: Known): Result.Result<Snapshot, StateError> => {
-  if (known.text === null) {
-    return Result.mapError(part.initial(), (fault) => stateError(part, "write", fault))
-  }
-  return known.codec === part.codec
-    ? Result.succeed({ text: known.text, state: known.state })
-    : Result.mapError(part.codec.read(known.text), (fault) => stateError(part, "read", fault))
+export const read = (part: Part, known: Known): Result.Result<unknown, StateError> => {
+  if (known.text !== null && known.codec === part.codec) return Result.succeed(known.state)
+  return Result.mapBoth(known.text === null ? part.initial() : part.codec.read(known.text), {
+    onFailure: (fault) => stateError(part, known.text === null ? "write" : "read", fault),
+    onSuccess: (snapshot) => snapshot.state
+  })
 }
+
+const none: ReadonlySet<number> = new Set()
 
 const stateError = (part: Part, operation: "read" | "write", fault: Fault) =>
   new StateError({ scope: part.scope, operation, path: fault.path, reason: fault.reason })

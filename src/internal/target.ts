@@ -1,4 +1,7 @@
-import type * as Result from "effect/Result"
+import type * as Duration from "effect/Duration"
+import * as Equal from "effect/Equal"
+import * as Result from "effect/Result"
+import { type NameError, ProductError } from "../ScopedError.ts"
 import type { Codec, Fault, Snapshot } from "./codec.ts"
 
 /** One scope inside what an update works on. */
@@ -10,7 +13,16 @@ export interface Part {
   readonly codec: Codec
   /** The state where nothing is stored. */
   readonly initial: () => Result.Result<Snapshot, Fault>
+  readonly idleTimeToLive: Duration.Duration | undefined
 }
+
+/** Whether handlers of the two may share a state: same name, same schema, same initial state. */
+export const samePart = (a: Part, b: Part): boolean =>
+  a === b || a.name === b.name && a.codec === b.codec && sameInitial(a.initial(), b.initial()) &&
+    Equal.equals(a.idleTimeToLive, b.idleTimeToLive)
+
+const sameInitial = (a: Result.Result<Snapshot, Fault>, b: Result.Result<Snapshot, Fault>): boolean =>
+  Result.isSuccess(a) && Result.isSuccess(b) && a.success.text === b.success.text
 
 /**
  * What an update works on: one scope, or several as one.
@@ -22,4 +34,46 @@ export interface Target {
   readonly parts: ReadonlyArray<Part>
   readonly join: (states: ReadonlyArray<unknown>) => unknown
   readonly split: (state: unknown) => ReadonlyArray<unknown>
+  /** Why it can never be used. */
+  readonly fault: NameError | ProductError | undefined
+}
+
+export const single = (part: Part, fault?: NameError): Target => ({
+  scope: part.scope,
+  parts: [part],
+  join: (states) => states[0],
+  split: (state) => [state],
+  fault
+})
+
+/** Several targets as one, whose state is a struct or a tuple of their states. */
+export const product = (members: { readonly [key: string]: Target } | ReadonlyArray<Target>): Target => {
+  const keys = Object.keys(members)
+  const targets = Object.values(members) as ReadonlyArray<Target>
+  const isTuple = Array.isArray(members)
+  const parts = targets.flatMap((target) => target.parts)
+  const scope = parts.map((part) => part.scope).join(" + ")
+  return {
+    scope,
+    parts,
+    fault: targets.find((target) => target.fault !== undefined)?.fault ?? repeated(scope, parts),
+    join: (states) => {
+      let start = 0
+      const joined = targets.map((target) => target.join(states.slice(start, start += target.parts.length)))
+      return Object.freeze(isTuple ? joined : Object.fromEntries(keys.map((key, i) => [key, joined[i]])))
+    },
+    split: (state) =>
+      targets.flatMap((target, i) => target.split((state as { readonly [key: string]: unknown })[keys[i]!]))
+  }
+}
+
+const repeated = (scope: string, parts: ReadonlyArray<Part>): ProductError | undefined => {
+  const seen = new Set<string>()
+  for (const part of parts) {
+    if (seen.has(part.name)) {
+      return new ProductError({ scope, reason: `${JSON.stringify(part.scope)} is in it twice. Take each scope once` })
+    }
+    seen.add(part.name)
+  }
+  return parts.length === 0 ? new ProductError({ scope, reason: "it is empty. Take at least one scope" }) : undefined
 }

@@ -3,7 +3,7 @@ import type * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type { Cell } from "./cell.ts"
 import type { Step } from "./schedules.ts"
-import type { Part, Target } from "./target.ts"
+import { type Part, samePart, type Target } from "./target.ts"
 
 /** What a retry schedule is stepped with after a refusal. */
 export interface Refusal {
@@ -12,6 +12,8 @@ export interface Refusal {
 }
 
 export type Retry = Schedule.Schedule<unknown, Refusal>
+
+export type Kind = "update" | "result" | "remove"
 
 /**
  * A caller's update on its way through the engine.
@@ -22,9 +24,9 @@ export type Retry = Schedule.Schedule<unknown, Refusal>
 export interface Update {
   readonly target: Target
   cells: ReadonlyArray<Cell>
+  /** `"result"`: the handler gives a `Result`, so that it can abort. `"remove"`: there is no handler to run. */
+  readonly kind: Kind
   readonly handler: (state: unknown) => unknown
-  /** Whether the handler gives a `Result`, so that it can abort. */
-  readonly abortable: boolean
   readonly retry: Retry
   /** The tick at which the caller came: its answer must have been true at some moment after it. */
   readonly joinedAt: number
@@ -40,6 +42,8 @@ export interface Update {
 
 export interface Cohort {
   attempts: number
+  /** The scopes that others changed meanwhile. */
+  readonly changed: Set<string>
   step: Step<Refusal> | undefined
 }
 
@@ -48,7 +52,7 @@ export const fusible = (a: Update, b: Update): boolean =>
   a.retry === b.retry && (a.target === b.target || sameParts(a.target.parts, b.target.parts))
 
 const sameParts = (a: ReadonlyArray<Part>, b: ReadonlyArray<Part>): boolean =>
-  a.length === b.length && a.every((part, i) => part.name === b[i]!.name && part.codec === b[i]!.codec)
+  a.length === b.length && a.every((part, i) => samePart(part, b[i]!))
 
 /** Tells the caller, or whoever waits for it to end. */
 export const settle = (update: Update, exit: Exit.Exit<unknown, unknown>): void => {
@@ -72,7 +76,7 @@ export const settleWaiting = (updates: ReadonlyArray<Update>, exit: Exit.Exit<un
  * was interrupted meanwhile is let go.
  */
 export const cohortsOf = (updates: ReadonlyArray<Update>): ReadonlyMap<Cohort, ReadonlyArray<Update>> => {
-  const fresh: Cohort = { attempts: 0, step: undefined }
+  const fresh: Cohort = { attempts: 0, changed: new Set(), step: undefined }
   const cohorts = new Map<Cohort, Array<Update>>()
   for (const update of updates) {
     if (update.abandoned !== undefined) {

@@ -17,7 +17,7 @@ export type Decision =
 export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
   if (answer instanceof DriverError) {
     const writes = run.transaction!.some((write) => write.next !== undefined)
-    return writes && (run.inDoubt || answer.inDoubt)
+    return writes && (answer.inDoubt || run.doubtSince !== undefined)
       ? { _tag: "InDoubt", error: answer }
       : { _tag: "Failed", error: answer }
   }
@@ -34,7 +34,7 @@ export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
     if (applied === false) return { _tag: "NotApplied", current: answer.current }
     unknown = true
   }
-  return run.inDoubt && unknown
+  return run.doubtSince !== undefined && unknown
     ? {
       _tag: "Unknowable",
       reason:

@@ -1,0 +1,219 @@
+/**
+ * Scopes in files: for one machine and any number of processes, without a server and without lock files.
+ *
+ * **Details**
+ *
+ * A directory holds one append-only journal, `journal-<n>.jsonl`, of one JSON line per transaction. The order of the
+ * lines decides: a commit appends its lines with one write, reads on to see what became of them, syncs the file and
+ * only then answers. What was acknowledged survives a crash of the process, of all processes and of the machine, as
+ * far as the disk keeps what it says it has synced. Nothing that another process wrote is reported before it is synced.
+ * When most of the journal is garbage, a new one takes its place.
+ *
+ * A process that is killed at any point leaves nothing to clean up. Stored data that is damaged is reported with the
+ * file and the byte where it is, and nothing is written over it.
+ *
+ * **Gotchas**
+ *
+ * - All of the stored states are kept in memory, and opening a directory reads its journal once.
+ * - Use it on local file systems only. It relies on appends that do not overlap, and on every process seeing at once
+ *   what others wrote: NFS, SMB and most file systems that synchronize folders or share them with a virtual machine
+ *   promise neither, and this cannot be detected. They also must have hard links, which FAT has not.
+ * - Nothing else may change the files while a process uses them.
+ * - Records that expire do so by the clock of the machine, and by the latest time that any process wrote at.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as FileSystem from "effect/FileSystem"
+import type * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
+import * as RcRef from "effect/RcRef"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Driver } from "./Driver.ts"
+import * as Commit from "./internal/file/commit.ts"
+import * as Directory from "./internal/file/directory.ts"
+import * as Fault from "./internal/file/fault.ts"
+import * as Poll from "./internal/file/poll.ts"
+import * as Store from "./internal/file/store.ts"
+import * as Turns from "./internal/file/turns.ts"
+import * as Watchers from "./internal/file/watchers.ts"
+import type { DriverError } from "./ScopedError.ts"
+import * as Storage from "./Storage.ts"
+
+/**
+ * Options of the file driver.
+ *
+ * - `directory`: where the journal is, absolute or relative to the working directory; created where it does not exist.
+ *   Nothing else should be in it.
+ * - `compactAt`: how many bytes of garbage the journal may hold before it is written anew, and at least as many as
+ *   there are bytes of current records. Default: 8 MiB.
+ * - `pollInterval`: how often `changes` looks for the commits of other processes where the system does not tell of
+ *   them, in milliseconds when it is a number. Default: 100 milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly directory: string
+  readonly compactAt?: number | undefined
+  readonly pollInterval?: Duration.Input | undefined
+}
+
+/**
+ * Opens a directory.
+ *
+ * **Details**
+ *
+ * Fails with a `DriverError` where the directory cannot be created, read or written (`Forbidden`, `Unavailable`,
+ * `Full`), and where it holds a journal that is damaged or was written by something else (`Corrupt`).
+ *
+ * When the scope closes, an operation that runs is waited for, and those that come later fail with `Closed`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (
+  options: Options
+) => Effect.Effect<Driver, DriverError, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect.fnUntraced(
+  function*(options: Options) {
+    const fs = yield* FileSystem.FileSystem
+    const paths = yield* Path.Path
+    const clock = yield* Clock.Clock
+    const instance = yield* randomId
+    const directory = Directory.make({ fs, paths, directory: paths.resolve(options.directory), unique: instance })
+    const turns = Turns.make()
+    const watchers = Watchers.make()
+    const store = Store.make({
+      fs,
+      directory,
+      compactAt: options.compactAt ?? 8 * 1024 * 1024,
+      touch: watchers.touch,
+      moved: watchers.touchAll
+    })
+
+    // An error that does not pass ends the driver.
+    let ended: Fault.Fault | undefined
+    const turn = <A>(
+      operation: DriverError["operation"],
+      effect: Effect.Effect<A, Fault.Fault>,
+      followUp?: Effect.Effect<void>
+    ): Effect.Effect<A, DriverError> =>
+      Effect.mapError(
+        turns.take(
+          Effect.suspend(() => ended === undefined ? effect : Effect.fail({ ...ended, inDoubt: false })).pipe(
+            Effect.tapError((fault) =>
+              Effect.sync(() => {
+                if (fault.reason === "Corrupt") ended ??= fault
+              })
+            )
+          ),
+          followUp
+        ),
+        (fault) => Fault.toDriverError(fault, operation)
+      )
+
+    /** The records that were committed before now, all of them on disk. */
+    const records = Effect.tap(store.readable, store.sync).pipe(Effect.map((journal) => journal.records))
+    const commit = Commit.make({ store, clock, instance })
+    const compact = Effect.ignore(store.compact)
+    const now = (): number => clock.currentTimeMillisUnsafe()
+    const polling = yield* RcRef.make({
+      acquire: Effect.forkScoped(Poll.make({
+        fs,
+        clock,
+        store,
+        watchers,
+        directory: directory.root,
+        interval: Duration.fromInputUnsafe(options.pollInterval ?? 100),
+        turn: (look) => turn("changes", look),
+        idle: () => turns.idle
+      }))
+    })
+
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        ended ??= Fault.closed
+        watchers.fail(Fault.toDriverError(ended, "changes"))
+        return turns.take(store.close)
+      })
+    )
+
+    yield* turn("open", Effect.andThen(directory.create, records))
+
+    return {
+      name: "file",
+      limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
+      parallelism: 1,
+      read: (names) =>
+        turn("read", Effect.map(records, (records) => names.map((name) => records.current(name, now())))),
+      commit: (batch) => turn("commit", Effect.suspend(() => commit(batch)), compact),
+      changes: (names) =>
+        Stream.suspend(() =>
+          ended === undefined
+            ? Stream.unwrap(Effect.as(RcRef.get(polling), watchers.watch(names)))
+            : Stream.fail(Fault.toDriverError(ended, "changes"))
+        ),
+      names: (prefix) =>
+        turn("names", records).pipe(
+          Effect.map((records) =>
+            // What is written from now on is seen or not, but a name never comes twice.
+            Stream.fromIterable([...records.entries.keys()], { chunkSize: 1024 }).pipe(
+              Stream.filter((name) => name.startsWith(prefix) && records.current(name, now())?.data != null)
+            )
+          ),
+          Stream.unwrap
+        )
+    }
+  }
+)
+
+// Not from `Random`, which a program may seed: two processes with the same id would take each other's lines for theirs.
+const randomId = SecureRandom.SecureRandom.use((random) => Effect.map(random.randomBytes(9), Base64Url.encode)).pipe(
+  Effect.provide(SecureRandom.layerWebCrypto)
+)
+
+/**
+ * A storage in the files of a directory.
+ *
+ * **Example** (A counter that survives restarts)
+ *
+ * ```ts
+ * import { NodeServices } from "@effect/platform-node"
+ * import { Effect, Schema } from "effect"
+ * import { FileDriver, Scoped } from "effect-scoped"
+ *
+ * const Visits = Scoped.make("visits", { schema: Schema.Int, initial: 0 })
+ * const visit = Scoped.update(Visits, (n) => [n + 1, n + 1])
+ *
+ * visit.pipe(
+ *   Effect.provide(FileDriver.layer({ directory: "data" })),
+ *   Effect.provide(NodeServices.layer),
+ *   Effect.runPromise
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: Options,
+  storage?: Storage.Options
+): Layer.Layer<Storage.Storage, DriverError, FileSystem.FileSystem | Path.Path> => Storage.layer(make(options), storage)
+
+/**
+ * Like {@link layer}, with options from configuration.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Config.Wrap<Options>,
+  storage?: Storage.Options
+): Layer.Layer<Storage.Storage, Config.ConfigError | DriverError, FileSystem.FileSystem | Path.Path> =>
+  Storage.layer(Effect.flatMap(Config.unwrap(options), make), storage)
