@@ -7,20 +7,25 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import * as Exit from "effect/Exit"
+import { dual, identity } from "effect/Function"
+import * as Option from "effect/Option"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
+import * as Record from "effect/Record"
 import type * as EffectResult from "effect/Result"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Codec from "./internal/codec.ts"
 import * as Name from "./internal/name.ts"
 import type { Part } from "./internal/target.ts"
 import * as Target from "./internal/target.ts"
 import type { Kind } from "./internal/update.ts"
 import type { Pure } from "./Pure.ts"
-import type { ScopedError } from "./ScopedError.ts"
+import { type DriverError, NameError, type ScopedError } from "./ScopedError.ts"
 import { type Retry, Storage } from "./Storage.ts"
 
 export type { Pure } from "./Pure.ts"
@@ -45,6 +50,31 @@ export interface Scoped<in out State> extends Pipeable {
 }
 
 /**
+ * Any scope, whatever its state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Any {
+  readonly [TypeId]: {
+    readonly _State: (state: never) => unknown
+  }
+  readonly name: string
+}
+
+/**
+ * A scope for each key: see {@link family}. `keys` streams the keys of the scopes that are stored.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Family<in out Key, in out State> {
+  (key: Key): Scoped<State>
+  readonly name: string
+  readonly keys: Stream.Stream<Key, DriverError, Storage>
+}
+
+/**
  * A pure function from the current state to a result and the next state.
  *
  * It may run more than once, on different states, and what it throws is a defect of its caller alone.
@@ -52,7 +82,9 @@ export interface Scoped<in out State> extends Pipeable {
  * @category models
  * @since 0.1.0
  */
-export type Handler<State, A> = (state: State) => readonly [result: A & Pure<A, State>, next: NoInfer<State>]
+export type Handler<State, A, Next extends State = State> = (
+  state: State
+) => readonly [result: A & Pure<A, State>, next: Next]
 
 /**
  * A {@link Handler} that may abort: a failure writes nothing and arrives in the error channel of the update.
@@ -60,9 +92,9 @@ export type Handler<State, A> = (state: State) => readonly [result: A & Pure<A, 
  * @category models
  * @since 0.1.0
  */
-export type ResultHandler<State, A, E> = (
+export type ResultHandler<State, A, E, Next extends State = State> = (
   state: State
-) => EffectResult.Result<readonly [result: A & Pure<A, State>, next: NoInfer<State>], E & Pure<E, State>>
+) => EffectResult.Result<readonly [result: A & Pure<A, State>, next: Next], E & Pure<E, State>>
 
 /**
  * Options of a single update.
@@ -108,6 +140,8 @@ export const isScoped = (value: unknown): value is Scoped<unknown> => hasPropert
  *   integers, options, maps, classes and brands come back as they were. What JSON cannot carry is refused.
  * - `initial`: the state where nothing is stored yet. It is not written before an update changes it.
  * - `retry`: when and for how long to run an update again after another writer came first.
+ * - `idleTimeToLive`: the scope expires, back to its initial state, when no commit has changed it for so long on the
+ *   store's clock. Default: never.
  *
  * Making a scope does nothing yet; a name or an initial state that cannot be used fails the effects that use it.
  *
@@ -139,18 +173,155 @@ export const make = <S extends Schema.Codec<unknown, unknown>>(name: string, opt
   readonly idleTimeToLive?: Duration.Input | undefined
 }): Scoped<S["Type"]> => {
   const codec = Codec.of(options.schema)
-  let initial: ReturnType<Part["initial"]> | undefined
   return fromTarget(
     Target.single({
       scope: name,
       name: Name.segment(name),
       codec,
-      initial: () => initial ??= codec.write(options.initial),
+      initial: Codec.once(codec, () => options.initial),
       idleTimeToLive: toDuration(options.idleTimeToLive)
     }),
     options.retry
   )
 }
+
+/**
+ * A scope for each user, room, tenant…: a function from keys to scopes.
+ *
+ * **Details**
+ *
+ * - `key`: a schema whose encoded form is a string. Different keys have different scopes, whatever characters they hold,
+ *   and no family shares a scope with another family or with a plain scope.
+ * - `initial`: the state where nothing is stored yet, or a function that makes it from the key.
+ * - `schema`, `retry`, `idleTimeToLive`: as in {@link make}.
+ *
+ * `keys` of the family streams the keys of what is stored: each key whose scope exists all the while comes once. A
+ * stored key that the schema cannot decode is skipped with a warning in the log.
+ *
+ * A key that the schema cannot encode fails the effects that use its scope with a `NameError`.
+ *
+ * **Example** (Visits of each user)
+ *
+ * ```ts
+ * import { Effect, Schema, Stream } from "effect"
+ * import { MemoryDriver, Scoped } from "effect-scoped"
+ *
+ * const Visits = Scoped.family("visits", { key: Schema.String, schema: Schema.Int, initial: 0 })
+ *
+ * const visit = (user: string) => Scoped.update(Visits(user), (count) => [count + 1, count + 1])
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* visit("ada")
+ *   yield* visit("grace")
+ *   return [yield* visit("ada"), (yield* Stream.runCollect(Visits.keys)).toSorted()]
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide(MemoryDriver.layer())))) // => [2, ["ada", "grace"]]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const family = <Key, S extends Schema.Codec<unknown, unknown>>(name: string, options: {
+  readonly key: Schema.Codec<Key, string>
+  readonly schema: S
+  readonly initial: NoInfer<S["Type"]> | ((key: Key) => NoInfer<S["Type"]>)
+  readonly retry?: Retry | undefined
+  readonly idleTimeToLive?: Duration.Input | undefined
+}): Family<Key, S["Type"]> => {
+  const codec = Codec.of(options.schema)
+  const idleTimeToLive = toDuration(options.idleTimeToLive)
+  const encode = Schema.encodeUnknownExit(options.key)
+  const decode = Schema.decodeUnknownExit(options.key)
+  const prefix = `${Name.segment(name)}/`
+
+  const initialOf = (key: Key): S["Type"] =>
+    typeof options.initial === "function" ? (options.initial as (key: Key) => S["Type"])(key) : options.initial
+
+  const scopeOf = (key: Key): Scoped<S["Type"]> => {
+    const encoded = encode(key)
+    const text = Exit.isSuccess(encoded) ? encoded.value : String(key)
+    const scope = `${name}/${text}`
+    const part: Part = {
+      scope,
+      name: prefix + Name.segment(text),
+      codec,
+      initial: Codec.once(codec, () => initialOf(key)),
+      idleTimeToLive
+    }
+    const fault = Exit.isSuccess(encoded)
+      ? name.length === 0 ? new NameError({ scope, reason: "its family has no name. Give the family one" }) : undefined
+      : new NameError({ scope, reason: `its key does not fit the family's key schema: ${Cause.pretty(encoded.cause)}` })
+    return fromTarget(Target.single(part, fault), options.retry)
+  }
+
+  const keys = namesOf(prefix).pipe(
+    Stream.mapEffect((stored) => {
+      const text = Name.segments(stored)[1] ?? ""
+      const key = decode(text)
+      return Exit.isSuccess(key) ? Effect.succeed(Option.some(key.value)) : Effect.as(
+        Effect.logWarning(
+          `Skipped the key ${JSON.stringify(text)} of the family ${JSON.stringify(name)}: it does not decode`
+        ),
+        Option.none()
+      )
+    }),
+    Stream.filter(Option.isSome),
+    Stream.map((key) => key.value)
+  )
+  return Object.defineProperty(Object.assign(scopeOf, { keys }), "name", { value: name })
+}
+
+/**
+ * Several scopes as one: the product scope, whose state is a struct or a tuple of their states.
+ *
+ * **Details**
+ *
+ * `update`, `updateResult`, `get`, `changes` and `remove` work on it as on any scope, and are atomic over its parts:
+ * either all of them change or none does, and what a handler sees is a state that all of them had at one moment. Parts
+ * that the handler leaves as they are get checked, not written. Products nest.
+ *
+ * A scope that is in it twice, or more scopes than the driver can commit at once, fails the effects that use it with a
+ * `ProductError`.
+ *
+ * **Example** (A transfer)
+ *
+ * ```ts
+ * import { Effect, Result, Schema } from "effect"
+ * import { MemoryDriver, Scoped } from "effect-scoped"
+ *
+ * const Accounts = Scoped.family("account", { key: Schema.String, schema: Schema.Int, initial: 100 })
+ *
+ * const transfer = (amount: number, from: string, to: string) =>
+ *   Scoped.updateResult(Scoped.all({ from: Accounts(from), to: Accounts(to) }), ({ from, to }) =>
+ *     from < amount
+ *       ? Result.fail("insufficient funds" as const)
+ *       : Result.succeed([undefined, { from: from - amount, to: to + amount }]))
+ *
+ * const program = Effect.andThen(
+ *   transfer(30, "ada", "grace"),
+ *   Scoped.get(Scoped.all([Accounts("ada"), Accounts("grace")]))
+ * )
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide(MemoryDriver.layer())))) // => [70, 130]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const all = <const Members extends ReadonlyArray<Any> | { readonly [key: string]: Any }>(
+  members: Members
+): Scoped<{ readonly [Key in keyof Members]: State<Members[Key]> }> =>
+  fromTarget(
+    Target.product(
+      Array.isArray(members)
+        ? (members as ReadonlyArray<Any>).map(targetOf)
+        : Record.map(members as { readonly [key: string]: Any }, targetOf)
+    ),
+    undefined
+  )
+
+const targetOf = (member: Any): Target.Target => (member as Scoped<unknown>).target
 
 const fromTarget = <State>(target: Target.Target, retry: Retry | undefined): Scoped<State> =>
   Object.assign(Object.create(Proto), { name: target.scope, target, retry })
@@ -194,13 +365,19 @@ const toDuration = (input: Duration.Input | undefined) =>
  * @since 0.1.0
  */
 export const update: {
-  <State, A>(
-    handler: Handler<State, A>,
+  <State, A, const Next extends State = State>(
+    handler: Handler<State, A, Next>,
     options?: UpdateOptions
   ): (self: Scoped<State>) => Effect.Effect<A, ScopedError, Storage>
+  <State, A, const Next extends State = State>(
+    self: Scoped<State>,
+    handler: Handler<State, A, Next>,
+    options?: UpdateOptions
+  ): Effect.Effect<A, ScopedError, Storage>
+  // For states with mutable types, which what is inferred as a constant does not fit.
   <State, A>(
     self: Scoped<State>,
-    handler: Handler<State, A>,
+    handler: Handler<State, A, NoInfer<State>>,
     options?: UpdateOptions
   ): Effect.Effect<A, ScopedError, Storage>
 } = dual(
@@ -237,13 +414,18 @@ export const update: {
  * @since 0.1.0
  */
 export const updateResult: {
-  <State, A, E>(
-    handler: ResultHandler<State, A, E>,
+  <State, A, E, const Next extends State = State>(
+    handler: ResultHandler<State, A, E, Next>,
     options?: UpdateOptions
   ): (self: Scoped<State>) => Effect.Effect<A, E | ScopedError, Storage>
+  <State, A, E, const Next extends State = State>(
+    self: Scoped<State>,
+    handler: ResultHandler<State, A, E, Next>,
+    options?: UpdateOptions
+  ): Effect.Effect<A, E | ScopedError, Storage>
   <State, A, E>(
     self: Scoped<State>,
-    handler: ResultHandler<State, A, E>,
+    handler: ResultHandler<State, A, E, NoInfer<State>>,
     options?: UpdateOptions
   ): Effect.Effect<A, E | ScopedError, Storage>
 } = dual(
@@ -292,3 +474,114 @@ export const get = <State>(self: Scoped<State>): Effect.Effect<State, ScopedErro
     ScopedError,
     Storage
   >
+
+/**
+ * Removes a scope: it holds nothing any more, and reads as its initial state.
+ *
+ * **Details**
+ *
+ * Atomic like any update, and serial with them. Removing what holds nothing does nothing. A state that its schema
+ * cannot read can be removed, too.
+ *
+ * **Example** (Starting again)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { MemoryDriver, Scoped } from "effect-scoped"
+ *
+ * const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Scoped.update(Count, (count) => [undefined, count + 5])
+ *   yield* Scoped.remove(Count)
+ *   return yield* Scoped.get(Count)
+ * })
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide(MemoryDriver.layer())))) // => 0
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const remove = <State>(self: Scoped<State>): Effect.Effect<void, ScopedError, Storage> =>
+  run(self, "remove", identity, undefined) as Effect.Effect<void, ScopedError, Storage>
+
+/**
+ * The state now, and then every newer state that is seen, whoever committed it.
+ *
+ * **Details**
+ *
+ * States in between may be skipped when they change faster than they are taken; the last is never missed, and the
+ * stream never goes back. A removed or expired scope emits its initial state. Nothing that is committed between the
+ * first state and the next is lost, also not while the connection to the store is. The stream fails when the store stays
+ * away for longer than the storage's `recovery` schedule, or when a state does not fit the schema.
+ *
+ * All watchers of a storage share what the driver needs to watch: one subscription, or one poll.
+ *
+ * **Example** (Waiting for a state)
+ *
+ * ```ts
+ * import { Effect, Schema, Stream } from "effect"
+ * import { MemoryDriver, Scoped } from "effect-scoped"
+ *
+ * const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
+ * const increment = Scoped.update(Count, (count) => [undefined, count + 1])
+ *
+ * const untilThree = Scoped.changes(Count).pipe(Stream.takeUntil((count) => count >= 3), Stream.runLast)
+ *
+ * const program = Effect.all([untilThree, Effect.repeat(increment, { times: 2 })], { concurrency: 2 })
+ *
+ * const [last] = await Effect.runPromise(program.pipe(Effect.provide(MemoryDriver.layer())))
+ * console.log(String(last)) // => "some(3)"
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const changes = <State>(self: Scoped<State>): Stream.Stream<State, ScopedError, Storage> =>
+  Stream.unwrap(Effect.map(Storage, ({ engine }) => engine.changes(self.target))) as Stream.Stream<
+    State,
+    ScopedError,
+    Storage
+  >
+
+/**
+ * The names of all scopes that hold something, in no particular order: each that exists all the while comes once.
+ *
+ * A member of a family comes as `family/key`. Other namespaces are not listed.
+ *
+ * - `prefix`: only names that start so.
+ *
+ * **Example** (Listing what is stored)
+ *
+ * ```ts
+ * import { Effect, Schema, Stream } from "effect"
+ * import { MemoryDriver, Scoped } from "effect-scoped"
+ *
+ * const program = Effect.gen(function*() {
+ *   for (const name of ["apple", "apricot", "banana"]) {
+ *     yield* Scoped.update(Scoped.make(name, { schema: Schema.Int, initial: 0 }), () => [undefined, 1])
+ *   }
+ *   return yield* Stream.runCollect(Scoped.names({ prefix: "ap" }))
+ * })
+ *
+ * const found = await Effect.runPromise(program.pipe(Effect.provide(MemoryDriver.layer())))
+ * console.log(found.toSorted()) // => ["apple", "apricot"]
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const names = (
+  options?: { readonly prefix?: string | undefined }
+): Stream.Stream<string, DriverError, Storage> => {
+  const prefix = options?.prefix ?? ""
+  // Behind a slash the names of families and plain scopes are spelt differently in the store.
+  return namesOf(Name.segment(prefix.split("/")[0]!)).pipe(
+    Stream.map((stored) => Name.segments(stored).join("/")),
+    Stream.filter((name) => name.startsWith(prefix))
+  )
+}
+
+const namesOf = (prefix: string): Stream.Stream<string, DriverError, Storage> =>
+  Stream.unwrap(Effect.map(Storage, ({ engine }) => engine.names(prefix)))

@@ -1,5 +1,9 @@
 import { Effect } from "effect"
 import { MemoryDriver } from "effect-scoped"
+import { algebraSuite } from "./suites/algebra.ts"
 import { scopedSuite } from "./suites/scoped.ts"
 
-scopedSuite("memory", Effect.map(MemoryDriver.make(), Effect.succeed))
+const store = Effect.map(MemoryDriver.make(), Effect.succeed)
+
+scopedSuite("memory", store)
+algebraSuite("memory", store)

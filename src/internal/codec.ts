@@ -73,6 +73,19 @@ const make = (schema: Schema.Constraint): Codec => {
   }
 }
 
+/** A state that is made when it is first asked for, as it would be stored. */
+export const once = (codec: Codec, make: () => unknown): () => Result.Result<Snapshot, Fault> => {
+  let made: Result.Result<Snapshot, Fault> | undefined
+  return () =>
+    made ??= Result.flatMap(
+      Result.try({
+        try: make,
+        catch: (error): Fault => ({ path: [], reason: `it could not be made: ${String(error)}` })
+      }),
+      codec.write
+    )
+}
+
 const notJson: Result.Result<never, Fault> = Result.fail({
   path: [],
   reason: "it holds a value that JSON cannot carry, such as undefined, NaN or a function"

@@ -2,54 +2,39 @@ import { assert, it, type Vitest } from "@effect/vitest"
 import {
   BigDecimal,
   Chunk,
-  Context,
   DateTime,
   Duration,
   Effect,
   Equal,
   Exit,
   HashMap,
-  Layer,
+  type Layer,
   Option,
   Result,
   Schema,
   type Scope
 } from "effect"
-import { type Driver, Scoped, Storage } from "effect-scoped"
-
-class Writers extends Context.Service<Writers, {
-  readonly a: Layer.Layer<Storage.Storage>
-  readonly b: Layer.Layer<Storage.Storage>
-  readonly inNamespace: (namespace: string) => Layer.Layer<Storage.Storage>
-}>()("effect-scoped/test/Writers") {}
+import { type Driver, Scoped, type Storage } from "effect-scoped"
+import * as Writers from "./writers.ts"
 
 /** What users of any storage may rely on. `store` prepares an empty store, and yields how to open it. */
 export const scopedSuite = <E, E2>(
   name: string,
   store: Effect.Effect<Effect.Effect<Driver.Driver, E2, Scope.Scope>, E, Scope.Scope>
 ): void => {
-  const writers = Layer.effect(
-    Writers,
-    Effect.gen(function*() {
-      const open = Effect.orDie(yield* store)
-      const [a, b] = [yield* open, yield* open]
-      return {
-        a: Storage.layer(Effect.succeed(a)),
-        b: Storage.layer(Effect.succeed(b)),
-        inNamespace: (namespace) => Storage.layer(Effect.succeed(b), { namespace })
-      }
-    })
+  it.layer(Writers.layer(store), { excludeTestServices: true, timeout: "30 seconds" })(
+    `scopes: ${name}`,
+    (it) => rules(it)
   )
-  it.layer(writers, { excludeTestServices: true, timeout: "30 seconds" })(`scopes: ${name}`, (it) => rules(it))
 }
 
-const rules = (it: Vitest.MethodsNonLive<Writers>): void => {
+const rules = (it: Vitest.MethodsNonLive<Writers.Writers>): void => {
   const test = <A, F>(title: string, body: () => Effect.Effect<A, F, Storage.Storage>) =>
-    it.effect(title, () => Effect.flatMap(Writers, ({ a }) => Effect.provide(body(), a)))
+    it.effect(title, () => Effect.flatMap(Writers.Writers, ({ a }) => Effect.provide(body(), a)))
   const twice = <A, F>(
     title: string,
     body: (a: Layer.Layer<Storage.Storage>, b: Layer.Layer<Storage.Storage>) => Effect.Effect<A, F>
-  ) => it.effect(title, () => Effect.flatMap(Writers, ({ a, b }) => body(a, b)))
+  ) => it.effect(title, () => Effect.flatMap(Writers.Writers, ({ a, b }) => body(a, b)))
 
   let next = 0
   const counter = (scope: string = `counter/${next++}`) => Scoped.make(scope, { schema: Schema.Int, initial: 0 })
@@ -316,7 +301,7 @@ const rules = (it: Vitest.MethodsNonLive<Writers>): void => {
 
   it.effect("a namespace keeps scopes apart, whatever the names", () =>
     Effect.gen(function*() {
-      const { a, inNamespace } = yield* Writers
+      const { a, inNamespace } = yield* Writers.Writers
       const places: ReadonlyArray<readonly [Layer.Layer<Storage.Storage>, string]> = [
         [a, "ns//b"],
         [inNamespace("ns"), "b"],

@@ -83,11 +83,47 @@ class Owner extends Schema.Class<Owner>("Owner")({ name: Schema.String }) {
 const Owners = Scoped.make("owner", { schema: Owner, initial: new Owner({ name: "Ada" }) })
 expect<Updated<Owner>>()(Scoped.update(Owners, (owner) => [owner, new Owner({ name: "Grace" })]))
 
+// States with mutable types
+declare const mutable: Scoped.Scoped<{ list: Array<number>; pair: [number, string] }>
+expect<Updated<number>>()(
+  Scoped.update(mutable, ({ list, pair }) => [list.length, { list: [...list, 1], pair }])
+)
+expect<Updated<string>>()(Scoped.update(mutable, (state) => ["a", { ...state, list: [] }]))
+
 // Functions that are generic over the state
 export const replace = <State>(scope: Scoped.Scoped<State>, f: (state: State) => State) =>
   Scoped.update(scope, (state) => [undefined, f(state)])
 export const modify = <State, A>(scope: Scoped.Scoped<State>, handler: Scoped.Handler<State, A>) =>
   Scoped.update<State, A>(scope, handler)
+
+// States that are tuples, and products
+declare const pair: Scoped.Scoped<readonly [number, string]>
+expect<Updated<number>>()(Scoped.update(pair, ([n, s]) => [n, [n + 1, s]]))
+expect<Updated<undefined>>()(Scoped.update(pair, () => [undefined, [1, "a"]]))
+expect<Scoped.Scoped<{ readonly a: { readonly count: number }; readonly b: readonly [number, string] }>>()(
+  Scoped.all({ a: counter, b: pair })
+)
+expect<Scoped.Scoped<readonly [{ readonly count: number }, { readonly pair: readonly [number, string] }]>>()(
+  Scoped.all([counter, Scoped.all({ pair })])
+)
+Scoped.update(Scoped.all([counter, pair]), ([{ count }, [n, s]]) => [s, [{ count: count + n }, [n, s]]])
+Scoped.update(Scoped.all({ counter, pair }), ({ counter, pair }) => [counter, { counter, pair: [1, pair[1]] }])
+counter.pipe((scope) => Scoped.all([scope, pair]), Scoped.update(([counter, pair]) => [1, [counter, pair]]))
+
+// Families
+const Users = Scoped.family("users", { key: Schema.String, schema: Schema.Array(Schema.Int), initial: [] })
+expect<Scoped.Scoped<ReadonlyArray<number>>>()(Users("ada"))
+expect<Stream.Stream<string, ScopedError.DriverError, Storage.Storage>>()(Users.keys)
+const Rooms = Scoped.family("rooms", {
+  key: Schema.FiniteFromString,
+  schema: Schema.Struct({ id: Schema.Finite }),
+  initial: (id) => ({ id })
+})
+expect<Scoped.Scoped<{ readonly id: number }>>()(Rooms(1))
+expect<Stream.Stream<number, ScopedError.ScopedError, Storage.Storage>>()(Scoped.changes(Scoped.make("n", {
+  schema: Schema.Finite,
+  initial: 0
+})))
 
 // ---- What must not compile
 
@@ -151,6 +187,24 @@ Scoped.update(counter, (state) => [state.count, { count: "1" }])
 Scoped.update(counter, () => [1, {}])
 // @ts-expect-error: no pair
 Scoped.update(counter, (state) => state)
+// @ts-expect-error: a tuple that is too short
+Scoped.update(pair, ([n]) => [n, [n]])
+// @ts-expect-error: a tuple of other types
+Scoped.update(pair, ([n]) => [n, [n, n]])
+// @ts-expect-error: a tuple for a struct
+Scoped.update(counter, () => [1, []])
+// @ts-expect-error: a product that lacks a part
+Scoped.update(Scoped.all({ counter, pair }), ({ counter }) => [1, { counter }])
+// @ts-expect-error: an effect in the result of an update of a product
+Scoped.update(Scoped.all([counter, pair]), (state) => [Effect.void, state])
+// @ts-expect-error: a part that is no scope
+Scoped.all([counter, 1])
+// @ts-expect-error: a family key of another type
+Users(1)
+// @ts-expect-error: a key schema that does not encode to a string
+Scoped.family("rooms", { key: Schema.Int, schema: Schema.Int, initial: 0 })
+// @ts-expect-error: an initial state of another type, made from the key
+Scoped.family("rooms", { key: Schema.String, schema: Schema.Int, initial: (key) => key })
 // @ts-expect-error: an initial state of another type
 Scoped.make("a", { schema: Schema.Int, initial: "0" })
 // @ts-expect-error: a schema that needs services
