@@ -79,6 +79,9 @@ export interface Family<in out Key, in out State> {
  *
  * It may run more than once, on different states, and what it throws is a defect of its caller alone.
  *
+ * `Next` is the type of the next state as it was written: arrays in it are seen as tuples where the state has tuples. A
+ * state type with mutable arrays, which schemas only make when asked to, needs them as variables of that type.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -374,12 +377,6 @@ export const update: {
     handler: Handler<State, A, Next>,
     options?: UpdateOptions
   ): Effect.Effect<A, ScopedError, Storage>
-  // For states with mutable types, which what is inferred as a constant does not fit.
-  <State, A>(
-    self: Scoped<State>,
-    handler: Handler<State, A, NoInfer<State>>,
-    options?: UpdateOptions
-  ): Effect.Effect<A, ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
   <State, A>(
@@ -421,11 +418,6 @@ export const updateResult: {
   <State, A, E, const Next extends State = State>(
     self: Scoped<State>,
     handler: ResultHandler<State, A, E, Next>,
-    options?: UpdateOptions
-  ): Effect.Effect<A, E | ScopedError, Storage>
-  <State, A, E>(
-    self: Scoped<State>,
-    handler: ResultHandler<State, A, E, NoInfer<State>>,
     options?: UpdateOptions
   ): Effect.Effect<A, E | ScopedError, Storage>
 } = dual(
