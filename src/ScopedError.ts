@@ -21,10 +21,12 @@ export class ConflictError extends Schema.TaggedError<ConflictError>("effect-sco
   changed: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `${quote(this.scope)} kept changing: gave up after ${this.attempts} attempt${
-      this.attempts === 1 ? "" : "s"
-    }. ` +
-      `Nothing of this update is stored. Try again, lengthen the "retry" schedule, or split the state into more scopes`
+    const where = this.changed.length === 1 && this.changed[0] === this.scope
+      ? ""
+      : ` (in ${this.changed.map(quote).join(", ")})`
+    return `${quote(this.scope)} kept changing${where}: gave up after ${this.attempts} attempt` +
+      `${this.attempts === 1 ? "" : "s"}. Nothing of this update is stored. ` +
+      `Try again, lengthen the "retry" schedule, or split the state into more scopes`
   }
 }
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Random, Result, Schedule, Schema, Scope } from "effect"
-import { MemoryDriver, Scoped, Storage } from "effect-scoped"
+import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { TestClock } from "effect/testing"
 import * as Scripted from "./support/scripted.ts"
 
@@ -17,10 +17,11 @@ const scene = <A, E>(
     scripted: Scripted.Scripted,
     other: <B, F>(effect: Effect.Effect<B, F, Storage.Storage>) => Effect.Effect<B, F>
   ) => Effect.Effect<A, E, Storage.Storage | Scope.Scope>,
-  options: Storage.Options = {}
+  options: Storage.Options = {},
+  overrides: Partial<Driver.Driver> = {}
 ) =>
   Effect.gen(function*() {
-    const scripted = yield* Scripted.make()
+    const scripted = yield* Scripted.make(overrides)
     const elsewhere = yield* Layer.build(Storage.layer(Effect.succeed(scripted.store)))
     const layer = Scripted.layer(scripted, { recovery: Schedule.recurs(5), retry: Schedule.recurs(20), ...options })
     return yield* Effect.provide(body(scripted, Effect.provide(elsewhere)), layer)
@@ -481,6 +482,18 @@ describe("lost answers", () => {
       })
     ))
 
+  it.effect("a validation is sent again, too; without a verdict it is a DriverError, for nothing is stored", () =>
+    scene((scripted) =>
+      Effect.gen(function*() {
+        yield* increment
+        const look = Scoped.update(Count, (count) => [count, count])
+        scripted.script.push(Scripted.lost, Scripted.dropped)
+        assert.strictEqual(yield* look, 1)
+        scripted.script.push(...Array.from({ length: 6 }, () => Scripted.dropped))
+        assert.strictEqual((yield* Effect.flip(look))._tag, "DriverError")
+      })
+    ))
+
   it.effect("a driver that dies is in doubt", () =>
     scene((scripted) =>
       Effect.gen(function*() {
@@ -531,6 +544,162 @@ describe("lost answers", () => {
         1
       )
     }))
+})
+
+describe("products", () => {
+  const Left = Scoped.make("left", { schema: Schema.Int, initial: 0 })
+  const Right = Scoped.make("right", { schema: Schema.Int, initial: 0 })
+  const Both = Scoped.all({ left: Left, right: Right })
+  const bump = Scoped.update(Both, ({ left, right }) => [left + right, { left: left + 1, right: right + 1 }])
+
+  it.effect("parts that the handler left alone are checked, not written", () =>
+    scene((scripted, other) =>
+      Effect.gen(function*() {
+        yield* bump
+        const copy = Scoped.update(Both, (state) => [undefined, { ...state, left: state.right * 10 }])
+        yield* copy
+        const writes = scripted.commits.at(-1)![0]!
+        assert.deepStrictEqual(writes.map((write) => [write.name, write.next?.data]), [["left", "10"], [
+          "right",
+          undefined
+        ]])
+        // A part that was only read matters all the same.
+        yield* other(Scoped.update(Right, (n) => [n, 7]))
+        yield* copy
+        assert.deepStrictEqual(yield* Scoped.get(Both), { left: 70, right: 7 })
+      })
+    ))
+
+  it.effect("those that wait for the same scopes are fused", () =>
+    scene((scripted) =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* Effect.all([bump, bump, bump], { concurrency: 3 }), [0, 2, 4])
+        assert.strictEqual(scripted.commits.length, 1)
+      })
+    ))
+
+  it.effect("a product waits for its turn in every line, and nobody overtakes it", () =>
+    scene((scripted) =>
+      Effect.gen(function*() {
+        const { arrived, held, release } = yield* hold
+        scripted.script.push(held)
+        const order: Array<string> = []
+        const run = (name: string, effect: Effect.Effect<unknown, unknown, Storage.Storage>) =>
+          Effect.forkChild(Effect.andThen(effect, Effect.sync(() => order.push(name))))
+        const one = (scope: Scoped.Scoped<number>) => Scoped.update(scope, (n) => [n, n + 1])
+        const first = yield* run("left", one(Left))
+        yield* arrived
+        const rest = [
+          yield* run("both", bump),
+          yield* run("right behind both", one(Right)),
+          yield* run("left behind both", one(Left))
+        ]
+        yield* settle
+        assert.deepStrictEqual(order, [])
+        yield* release
+        yield* Effect.forEach([first, ...rest], Fiber.join)
+        assert.deepStrictEqual(order.slice(0, 2), ["left", "both"])
+        assert.deepStrictEqual(yield* Scoped.get(Both), { left: 3, right: 2 })
+      })
+    ))
+
+  it.effect("a conflict names the parts that kept changing", () =>
+    scene((scripted, other) =>
+      Effect.gen(function*() {
+        yield* bump
+        const noise = other(Scoped.update(Right, (n) => [n, n + 1]))
+        scripted.script.push(Scripted.after(noise), Scripted.after(noise))
+        const error = yield* Effect.flip(
+          Scoped.update(Both, (state) => [0, { ...state, left: 5 }], { retry: Schedule.recurs(1) })
+        )
+        assert.strictEqual(error._tag, "ConflictError")
+        assert.deepStrictEqual((error as { changed: ReadonlyArray<string> }).changed, ["right"])
+        assert.include(error.message, `"left + right" kept changing (in "right")`)
+      })
+    ))
+
+  it.effect("lost answers are found in any part", () =>
+    scene((scripted, other) =>
+      Effect.gen(function*() {
+        yield* bump
+        scripted.script.push(Scripted.lost, Scripted.after(other(Scoped.update(Left, (n) => [n, n + 100]))))
+        assert.strictEqual(yield* bump, 2)
+        assert.deepStrictEqual(yield* Scoped.get(Both), { left: 102, right: 2 })
+        scripted.script.push(Scripted.dropped, Scripted.after(other(Scoped.update(Left, (n) => [n, n + 100]))))
+        assert.strictEqual(yield* bump, 204)
+      })
+    ))
+
+  it.effect("a failed read of one part fails the product, and frees the others", () =>
+    Effect.gen(function*() {
+      const memory = yield* MemoryDriver.make()
+      let fail = true
+      const driver = {
+        ...memory,
+        read: (names: ReadonlyArray<string>) =>
+          fail && names.includes("right") ? Effect.fail(Scripted.broken(false)) : memory.read(names)
+      }
+      yield* Effect.gen(function*() {
+        const errors = yield* Effect.all([Effect.flip(bump), Effect.flip(Scoped.get(Both))], { concurrency: 2 })
+        assert.deepStrictEqual(errors.map((error) => error._tag), ["DriverError", "DriverError"])
+        assert.strictEqual(yield* Scoped.update(Left, (n) => [n, n]), 0)
+        fail = false
+        assert.strictEqual(yield* bump, 0)
+      }).pipe(Effect.provide(Storage.layer(Effect.succeed(driver))))
+    }))
+
+  it.effect("interrupted in line, it lets those behind it go on", () =>
+    scene(
+      (scripted) =>
+        Effect.gen(function*() {
+          const { arrived, held, release } = yield* hold
+          scripted.script.push(held)
+          const first = yield* Effect.forkChild(Scoped.update(Left, (n) => [n, n + 1]))
+          yield* arrived
+          const product = yield* Effect.forkChild(bump)
+          yield* settle
+          const behind = yield* Effect.forkChild(Scoped.update(Right, (n) => [n, n + 1]))
+          yield* settle
+          assert.isUndefined(behind.pollUnsafe())
+          yield* Fiber.interrupt(product)
+          assert.strictEqual(yield* Fiber.join(behind), 0)
+          yield* release
+          yield* Fiber.join(first)
+          assert.deepStrictEqual(yield* Scoped.get(Both), { left: 1, right: 1 })
+        }),
+      {},
+      { parallelism: 2 }
+    ))
+})
+
+describe("expiry and lost answers", () => {
+  it.effect("a commit that may have expired meanwhile is not sent again", () =>
+    scene((scripted) =>
+      Effect.gen(function*() {
+        const brief = Scoped.make("brief", { schema: Schema.Int, initial: 0, idleTimeToLive: "1 second" })
+        scripted.script.push(Scripted.lost)
+        const fiber = yield* Effect.forkChild(Effect.flip(Scoped.update(brief, (n) => [n, n + 1])))
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+        const error = yield* Fiber.join(fiber)
+        assert.strictEqual(error._tag, "AmbiguousCommitError")
+        assert.strictEqual(scripted.commits.length, 1)
+      }), { recovery: Schedule.spaced("2 seconds") }))
+
+  it.effect("a removal whose answer is lost is found by its tombstone", () =>
+    scene((scripted, other) =>
+      Effect.gen(function*() {
+        yield* increment
+        scripted.script.push(Scripted.lost)
+        yield* Scoped.remove(Count)
+        assert.strictEqual(scripted.commits.length, 3)
+        yield* other(add(2))
+        assert.strictEqual(yield* increment, 3)
+        scripted.script.push(Scripted.lost, Scripted.after(other(add(4))))
+        yield* Scoped.remove(Count)
+        assert.strictEqual(yield* Scoped.get(Count), 4)
+      })
+    ))
 })
 
 describe("interruption", () => {

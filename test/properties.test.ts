@@ -124,3 +124,101 @@ it.effect.prop(
     timeout: 60_000
   }
 )
+
+/** Whether every edge can point forward in some order. */
+const acyclic = (edges: ReadonlyMap<string, ReadonlySet<string>>): boolean => {
+  const state = new Map<string, "open" | "done">()
+  const visit = (node: string): boolean => {
+    if (state.has(node)) return state.get(node) === "done"
+    state.set(node, "open")
+    for (const next of edges.get(node) ?? []) {
+      if (!visit(next)) return false
+    }
+    state.set(node, "done")
+    return true
+  }
+  return [...edges.keys()].every(visit)
+}
+
+const Step = Schema.Struct({
+  logs: Schema.Array(Schema.Literals([0, 1, 2, 3])).check(Schema.isMinLength(1), Schema.isMaxLength(4)),
+  kind: Schema.Literals(["append", "append", "copy", "read"])
+})
+
+it.effect.prop("updates of several scopes are serializable", [
+  Schema.Struct({
+    steps: Schema.Array(Step).check(Schema.isMaxLength(25)),
+    faults: Schema.Array(Fault).check(Schema.isMaxLength(15))
+  })
+], ([{ faults, steps }]) =>
+  Effect.gen(function*() {
+    const logs = [0, 1, 2, 3].map((i) => Scoped.make(`log${i}`, { schema: Schema.Array(Schema.String), initial: [] }))
+    const scripted = yield* Scripted.make()
+    const elsewhere = yield* Layer.build(Storage.layer(Effect.succeed(scripted.store)))
+    let others = 0
+    const other = Effect.suspend(() => {
+      const name = `other${others++}`
+      return Scoped.update(logs[others % 4]!, (log) => [log, [...log, name]])
+    }).pipe(Effect.provide(elsewhere))
+    const scenes: Record<typeof Fault.Type, Scripted.Scene> = {
+      none: (batch, commit) => commit(batch),
+      lost: Scripted.lost,
+      dropped: Scripted.dropped,
+      resent: Scripted.resent,
+      failing: Scripted.failing,
+      overtaken: Scripted.after(other),
+      lostAndOvertaken: (batch, commit) => Effect.ensuring(Scripted.lost(batch, commit), Effect.orDie(other))
+    }
+    scripted.script.push(...faults.map((fault) => scenes[fault]))
+
+    const outcomes = yield* Effect.forEach(steps, ({ kind, logs: chosen }, i) => {
+      const distinct = [...new Set(chosen)]
+      const own = `${kind}${i}`
+      const product = Scoped.all(distinct.map((log) => logs[log]!))
+      return Effect.yieldNow.pipe(
+        Effect.repeat({ times: (i * 7) % 5 }),
+        Effect.andThen(Scoped.update(product, (seen) => {
+          switch (kind) {
+            case "append":
+              return [seen, seen.map((log) => [...log, own])]
+            // Writes one of them, having read all
+            case "copy":
+              return [seen, seen.map((log, j) => j === 0 ? [...log, own] : log)]
+            case "read":
+              return [seen, seen]
+          }
+        })),
+        Effect.exit,
+        Effect.map((exit) => ({ kind, own, exit, logs: distinct }))
+      )
+    }, { concurrency: 8 }).pipe(
+      Effect.provide(
+        Scripted.layer(scripted, { retry: Schedule.recurs(50), recovery: Schedule.recurs(30), batchSize: 2 })
+      )
+    )
+
+    const final = yield* Effect.forEach(logs, Scoped.get).pipe(Effect.provide(elsewhere))
+    const edges = new Map<string, Set<string>>()
+    const before = (a: string | undefined, b: string | undefined) => {
+      if (a === undefined || b === undefined || a === b) return
+      if (!edges.has(a)) edges.set(a, new Set())
+      edges.get(a)!.add(b)
+    }
+    for (const log of final) log.forEach((name, i) => before(name, log[i + 1]))
+    for (const { exit, kind, logs: chosen, own } of outcomes) {
+      const written = chosen.filter((log) => final[log]!.includes(own)).length
+      if (Exit.isFailure(exit)) {
+        assert.include(String(exit), "DriverError")
+        assert.strictEqual(written, 0, own)
+        continue
+      }
+      assert.strictEqual(written, kind === "read" ? 0 : kind === "copy" ? 1 : chosen.length, own)
+      exit.value.forEach((seen, i) => {
+        const log = final[chosen[i]!]!
+        assert.deepStrictEqual(seen, log.slice(0, seen.length), `${own} saw a state that never was`)
+        before(seen.at(-1), own)
+        before(own, log.slice(seen.length).find((name) => name !== own))
+      })
+    }
+    assert.isTrue(acyclic(edges), "no serial order explains what was seen")
+  }), { arbitrary: { runs: 300 }, timeout: 60_000 })

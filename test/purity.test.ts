@@ -57,7 +57,9 @@ describe("a handler that mutates its state dies, and nothing changes", () => {
   for (const checked of [true, false]) {
     const schema = checked ? State : Schema.Struct({ list: State.fields.list })
     const start = checked ? initial : { list: initial.list }
-    for (const [what, mutate] of mutations.filter(([what]) => checked || what.includes("array") && !what.includes("class"))) {
+    for (
+      const [what, mutate] of mutations.filter(([what]) => checked || what.includes("array") && !what.includes("class"))
+    ) {
       it.effect(`${what}, ${checked ? "with" : "without"} checks`, () =>
         Effect.gen(function*() {
           const scope = Scoped.make("scope", { schema: schema as typeof State, initial: start as typeof initial })

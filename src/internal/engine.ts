@@ -243,19 +243,24 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
   /** The same transaction, the same bytes: whatever became of the first sending, it is applied at most once. */
   const sendAgain = Effect.fnUntraced(function*(run: Run.Run, error: DriverError) {
     const step = run.recovery ??= yield* Schedules.stepper(options.recovery, clock)
-    if (!(yield* step(undefined))) return giveUp(run, `${error.message}, also when it was sent again`, { cause: error })
+    if (!(yield* step(undefined))) return giveUp(run, `${error.message}, also when it was sent again`, error)
     if (clock.currentTimeMillisUnsafe() - run.doubtSince! >= Run.lifetime(run)) {
-      return giveUp(run, `${error.message}, and whatever it wrote has expired since`, { cause: error })
+      return giveUp(run, `${error.message}, and whatever it wrote has expired since`, error)
     }
     outbox.push(run)
     committer.wake()
   })
 
-  const giveUp = (run: Run.Run, reason: string, cause?: { readonly cause: DriverError }) => {
+  const giveUp = (run: Run.Run, reason: string, error?: DriverError) => {
     for (const cell of run.cells) cell.known = undefined
     lines.free(run.cells)
-    const error = Exit.fail(new AmbiguousCommitError({ scope: run.target.scope, reason, ...cause }))
-    for (const update of run.updates) settle(update, error)
+    if (error !== undefined && !Run.writes(run)) {
+      failAll(run.updates, error)
+    } else {
+      const cause = error === undefined ? {} : { cause: error }
+      const ambiguous = Exit.fail(new AmbiguousCommitError({ scope: run.target.scope, reason, ...cause }))
+      for (const update of run.updates) settle(update, ambiguous)
+    }
     land(run)
     lines.wake()
   }

@@ -29,6 +29,9 @@ export interface Run {
   recovery: Step<undefined> | undefined
 }
 
+/** Whether a run would change anything, or only makes sure that nothing has changed. */
+export const writes = (run: Run): boolean => run.transaction!.some((write) => write.next !== undefined)
+
 /** For how long what a run writes lasts at least, in milliseconds. After that nothing would tell that it was applied. */
 export const lifetime = (run: Run): number =>
   Math.min(

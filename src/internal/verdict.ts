@@ -16,8 +16,7 @@ export type Decision =
 
 export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
   if (answer instanceof DriverError) {
-    const writes = run.transaction!.some((write) => write.next !== undefined)
-    return writes && (answer.inDoubt || run.doubtSince !== undefined)
+    return answer.inDoubt || run.doubtSince !== undefined
       ? { _tag: "InDoubt", error: answer }
       : { _tag: "Failed", error: answer }
   }
