@@ -3,17 +3,19 @@
  * number of servers over the same directory share it exactly.
  *
  * ```sh
- * npm start                # http://localhost:8090, state in ./data
- * PORT=8091 npm start      # another one, over the same state
+ * npm start                                         # http://localhost:8090, state in ./data
+ * PORT=8091 npm start                               # another one, over the same state
+ * STORAGE=redis://localhost:6379 npm start          # the same program on Redis
+ * STORAGE=mysql://root@localhost:3306/test npm start
  * ```
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Config, Console, Effect, Layer, Schema } from "effect"
-import { FileDriver, Scoped } from "effect-scoped"
+import { Scoped } from "effect-scoped"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
+import * as Storage from "./storage.ts"
 
 const Visits = Schema.Struct({ count: Schema.Int })
 
@@ -55,10 +57,7 @@ const Server = HttpRouter.serve(Routes, { disableLogger: true, disableListenLog:
   Layer.provide(NodeHttpServer.layerConfig(createServer, {
     port: Config.Port("PORT").pipe(Config.withDefault(8090))
   })),
-  Layer.provide(FileDriver.layerConfig({
-    directory: Config.String("DATA_DIR").pipe(Config.withDefault("data"))
-  })),
-  Layer.provide(NodeServices.layer)
+  Layer.provide(Storage.layer)
 )
 
 Layer.launch(Server).pipe(

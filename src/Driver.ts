@@ -78,7 +78,8 @@ export type Verdict =
  * - `commit`: a verdict for each transaction of the batch, in order. A transaction that failed on its own while others
  *   got their verdicts has the `DriverError` in its place.
  * - `changes`: hints that a name may have changed ("look again"): at least one after the last change, also across
- *   reconnects.
+ *   reconnects. Once the subscription stands, and when it stands again after it was lost, every name is hinted at, so
+ *   that nothing falls between a look and the subscription. An expiry need not be hinted at.
  * - `names`: every name that starts with the prefix and has data, once each.
  *
  * A `DriverError` of `commit` says in `inDoubt` whether the transaction may have been applied.
