@@ -37,7 +37,9 @@ export const page = `<!doctype html>
         time.textContent = new Date(at).toLocaleTimeString()
         const name = document.createElement("b")
         name.textContent = author
-        item.append(time, name, text)
+        const said = document.createElement("span")
+        said.textContent = text
+        item.append(time, name, said)
         return item
       }))
       list.lastElementChild?.scrollIntoView()

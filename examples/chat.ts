@@ -47,8 +47,8 @@ const events = (room: string) =>
 const params = HttpRouter.schemaPathParams(Schema.Struct({ room: Schema.String }))
 
 const Routes = HttpRouter.addAll([
-  HttpRouter.route("GET", "/", HttpServerResponse.redirect("/lobby")),
-  HttpRouter.route("GET", "/:room", HttpServerResponse.html(page)),
+  HttpRouter.route("GET", "/", Effect.succeed(HttpServerResponse.redirect("/lobby"))),
+  HttpRouter.route("GET", "/:room", Effect.succeed(HttpServerResponse.html(page))),
   HttpRouter.route(
     "GET",
     "/:room/events",
@@ -70,16 +70,23 @@ const Routes = HttpRouter.addAll([
       const number = yield* post(room, message, new Date(yield* Clock.currentTimeMillis))
       return yield* HttpServerResponse.json({ number }, { status: 201 })
     }).pipe(
-      Effect.catchTag("SchemaError", (error) => Effect.succeed(HttpServerResponse.text(error.message, { status: 400 }))),
+      Effect.catchTag(
+        "SchemaError",
+        (error) => Effect.succeed(HttpServerResponse.text(error.message, { status: 400 }))
+      ),
       Effect.catchTag("NameError", (error) => Effect.succeed(HttpServerResponse.text(error.message, { status: 400 })))
     )
   )
 ])
 
 const Server = HttpRouter.serve(Routes, { disableLogger: true, disableListenLog: true }).pipe(
-  Layer.provideMerge(Layer.effectDiscard(HttpServer.HttpServer.use(({ address }) =>
-    Console.log(`Chatting at http://localhost:${"port" in address ? address.port : ""}/lobby`)
-  ))),
+  Layer.provideMerge(
+    Layer.effectDiscard(
+      HttpServer.HttpServer.use(({ address }) =>
+        Console.log(`Chatting at http://localhost:${"port" in address ? address.port : ""}/lobby`)
+      )
+    )
+  ),
   Layer.provide(NodeHttpServer.layerConfig(createServer, {
     port: Config.Port("PORT").pipe(Config.withDefault(8090))
   })),

@@ -1,70 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule, type Scope } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
+import { Effect, Schedule } from "effect"
 import * as Fs from "node:fs/promises"
-import * as Net from "node:net"
-import * as Os from "node:os"
 import * as NodePath from "node:path"
+import { freePort, temporaryDirectory } from "./servers/server.ts"
+import { type Environment, request, run, serve, stop, storages } from "./support/example.ts"
 
-/** A running server of `examples/counter.ts`. */
-interface Server {
-  readonly url: string
-  readonly process: ChildProcess
-}
-
-const directory = Effect.acquireRelease(
-  Effect.promise(() => Fs.mkdtemp(NodePath.join(Os.tmpdir(), "effect-scoped-"))),
-  (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true }))
-)
-
-const freePort = Effect.promise(async () => {
-  const server = Net.createServer().listen(0)
-  await once(server, "listening")
-  const { port } = server.address() as Net.AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-})
-
-const run = (env: Record<string, string>) =>
-  spawn(process.execPath, ["--conditions=effect-scoped-source", "examples/counter.ts"], {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"]
-  })
-
-/** Starts a server, and waits until it has printed its address. */
-const start = Effect.fnUntraced(function*(dataDir: string, port: number): Effect.fn.Return<Server, never, Scope.Scope> {
-  const child = yield* Effect.acquireRelease(
-    Effect.sync(() => run({ PORT: `${port}`, DATA_DIR: dataDir })),
-    (child) => Effect.sync(() => child.kill("SIGKILL"))
-  )
-  const url = yield* Effect.callback<string>((resume) => {
-    let output = ""
-    const listen = (chunk: Buffer) => {
-      output += chunk
-      const found = /http:\/\/\S+\n/.exec(output)
-      if (found !== null) resume(Effect.succeed(found[0].trim()))
-    }
-    child.stdout.on("data", listen)
-    child.stderr.on("data", listen)
-    child.on("exit", (code) => resume(Effect.die(new Error(`exited with ${code}: ${output}`))))
-  })
-  return { url, process: child }
-})
-
-const stop = (server: Server, signal: NodeJS.Signals) =>
-  Effect.promise(() => {
-    const exited = once(server.process, "exit")
-    server.process.kill(signal)
-    return exited
-  })
-
-const request = (url: string, init?: RequestInit) =>
-  Effect.tryPromise(async () => {
-    const response = await fetch(url, init)
-    return { status: response.status, headers: response.headers, text: await response.text() }
-  })
+const start = (directory: string, port: number) => serve("counter", { PORT: `${port}`, DATA_DIR: directory })
 
 const visit = (url: string) =>
   Effect.map(request(url), ({ status, text }) => {
@@ -73,21 +14,17 @@ const visit = (url: string) =>
     return Number(found![1])
   })
 
-/** What a program prints before it gives up. */
-const fails = Effect.fnUntraced(function*(env: Record<string, string>) {
-  const child = run(env)
-  let output = ""
-  child.stdout.on("data", (chunk) => output += chunk)
-  child.stderr.on("data", (chunk) => output += chunk)
-  const [code] = yield* Effect.promise(() => once(child, "exit"))
-  assert.strictEqual(code, 1, output)
-  return output
-})
+/** What the program prints before it gives up. */
+const fails = (env: Environment) =>
+  Effect.map(run("counter", env), ({ code, output }) => {
+    assert.strictEqual(code, 1, output)
+    return output
+  })
 
 describe("examples/counter.ts", () => {
   it.live("counts all visitors, and each user's", () =>
     Effect.gen(function*() {
-      const { url } = yield* start(yield* directory, yield* freePort)
+      const { url } = yield* start(yield* temporaryDirectory, yield* freePort)
       assert.strictEqual((yield* request(url)).text, "There have been 1 request.\n")
       assert.strictEqual((yield* request(url)).text, "There have been 2 requests.\n")
       assert.strictEqual(yield* visit(`${url}/?user=alice`), 1)
@@ -101,7 +38,7 @@ describe("examples/counter.ts", () => {
 
   it.live("answers what is not a visit as one would expect", () =>
     Effect.gen(function*() {
-      const { url } = yield* start(yield* directory, yield* freePort)
+      const { url } = yield* start(yield* temporaryDirectory, yield* freePort)
       assert.strictEqual((yield* request(`${url}/favicon.ico`)).status, 404)
       const posted = yield* request(url, { method: "POST", body: "x" })
       assert.deepStrictEqual([posted.status, posted.headers.get("allow")], [405, "GET"])
@@ -114,7 +51,7 @@ describe("examples/counter.ts", () => {
 
   it.live("the count survives a restart and a kill", () =>
     Effect.gen(function*() {
-      const [data, port] = [yield* directory, yield* freePort]
+      const [data, port] = [yield* temporaryDirectory, yield* freePort]
       for (const [i, signal] of (["SIGTERM", "SIGKILL", "SIGINT", "SIGKILL"] as const).entries()) {
         const server = yield* start(data, port)
         assert.strictEqual(yield* visit(server.url), 2 * i + 1)
@@ -125,7 +62,7 @@ describe("examples/counter.ts", () => {
 
   it.live("1,000 visits at once of two servers over one directory, one of them killed and restarted meanwhile", () =>
     Effect.gen(function*() {
-      const data = yield* directory
+      const data = yield* temporaryDirectory
       const [port, killedPort] = [yield* freePort, yield* freePort]
       const steady = yield* start(data, port)
       const victim = yield* start(data, killedPort)
@@ -157,7 +94,7 @@ describe("examples/counter.ts", () => {
 
   it.live("says what is wrong with its directory, its port or its state, and exits", () =>
     Effect.gen(function*() {
-      const data = yield* directory
+      const data = yield* temporaryDirectory
       yield* Effect.promise(() => Fs.writeFile(NodePath.join(data, "file"), ""))
       yield* Effect.promise(() => Fs.mkdir(NodePath.join(data, "corrupt")))
       yield* Effect.promise(() => Fs.writeFile(NodePath.join(data, "corrupt", "journal-1.jsonl"), "not a journal\n"))
@@ -169,4 +106,22 @@ describe("examples/counter.ts", () => {
       assert.include(yield* fails({ PORT, DATA_DIR: data }), "EADDRINUSE")
       assert.strictEqual(yield* visit(server.url), 1)
     }))
+
+  for (const [name, storage] of Object.entries(storages)) {
+    it.live(`the same program on ${name}: two servers share the count`, () =>
+      Effect.gen(function*() {
+        const env = yield* storage
+        const servers = yield* Effect.forEach([yield* freePort, yield* freePort], (port) =>
+          serve("counter", { ...env, PORT: `${port}` }))
+        const counts = yield* Effect.forEach(
+          Array.from({ length: 60 }, (_, i) =>
+            servers[i % 2]!.url),
+          visit,
+          { concurrency: 20 }
+        )
+        assert.deepStrictEqual(counts.toSorted((a, b) => a - b), counts.map((_, i) => i + 1))
+        yield* stop(servers[0]!, "SIGKILL")
+        assert.strictEqual(yield* visit(servers[1]!.url), 61)
+      }), 60_000)
+  }
 })
