@@ -345,8 +345,9 @@ const toDuration = (input: Duration.Input | undefined) =>
  *
  * Errors: `ConflictError` when the retry schedule is exhausted, `StateError` when the stored state does not fit the
  * schema or the next one cannot be stored, `DriverError` when the store failed, `AmbiguousCommitError` when it cannot
- * be known whether the update was applied, `NameError` and `SizeError` for what no store would take. Only after an
- * `AmbiguousCommitError` anything may be stored.
+ * be known whether the update was applied, `NotReplicatedError` when it was, but less safely than asked for, `NameError`,
+ * `SizeError` and `ProductError` for what the driver cannot take. Only after an `AmbiguousCommitError` or a
+ * `NotReplicatedError` anything of the update may be stored.
  *
  * **Example** (Data-first and data-last)
  *

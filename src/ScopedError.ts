@@ -64,6 +64,8 @@ export class StateError extends Schema.TaggedError<StateError>("effect-scoped/St
  * - `Forbidden`: permissions, credentials or a read-only store stand in the way.
  * - `Corrupt`: what it holds is damaged or was written by something else.
  * - `Closed`: the storage layer was closed before the update could be sent.
+ * - `NotReplicated`: only inside a driver: the transaction is committed, but on too few replicas or disks. The engine
+ *   turns it into a {@link NotReplicatedError}.
  * - `Unknown`: anything else; see `cause`.
  *
  * Inside a driver `inDoubt` says whether the failed call may have been applied all the same. A `DriverError` that
@@ -75,7 +77,16 @@ export class StateError extends Schema.TaggedError<StateError>("effect-scoped/St
 export class DriverError extends Schema.TaggedError<DriverError>("effect-scoped/DriverError")("DriverError", {
   driver: Schema.String,
   operation: Schema.Literals(["open", "read", "commit", "changes", "names"]),
-  reason: Schema.Literals(["Unavailable", "Timeout", "Full", "Forbidden", "Corrupt", "Closed", "Unknown"]),
+  reason: Schema.Literals([
+    "Unavailable",
+    "Timeout",
+    "Full",
+    "Forbidden",
+    "Corrupt",
+    "Closed",
+    "NotReplicated",
+    "Unknown"
+  ]),
   /** What went wrong and what to do about it, as one or two sentences without the final full stop. */
   description: Schema.String,
   inDoubt: Schema.Boolean,
@@ -106,6 +117,26 @@ export class AmbiguousCommitError
   override get message(): string {
     return `It is not known whether the update of ${quote(this.scope)} was applied: ${this.reason}. ` +
       `Read the scope before running the update again`
+  }
+}
+
+/**
+ * The update is committed, but not on as many replicas or disks as the driver was asked to wait for.
+ *
+ * Nothing is wrong with the update: do not run it again. It is lost if the store loses its primary before the others
+ * have it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotReplicatedError
+  extends Schema.TaggedError<NotReplicatedError>("effect-scoped/NotReplicatedError")("NotReplicatedError", {
+    scope: Schema.String,
+    reason: Schema.String
+  })
+{
+  override get message(): string {
+    return `The update of ${quote(this.scope)} is stored, though less safely than was asked for: ${this.reason}`
   }
 }
 
@@ -170,6 +201,7 @@ export type ScopedError =
   | StateError
   | DriverError
   | AmbiguousCommitError
+  | NotReplicatedError
   | NameError
   | SizeError
   | ProductError

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Random, Result, Schedule, Schema, Scope } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
+import { DriverError } from "effect-scoped/ScopedError"
 import { TestClock } from "effect/testing"
 import * as Scripted from "./support/scripted.ts"
 
@@ -512,6 +513,24 @@ describe("lost answers", () => {
         const [error, length] = yield* Effect.all([Effect.flip(increment), note("b")], { concurrency: 2 })
         assert.strictEqual(error._tag, "DriverError")
         assert.strictEqual(length, 1)
+      })
+    ))
+
+  it.effect("committed, but not on as many replicas as asked for: a NotReplicatedError, and not again", () =>
+    scene((scripted) =>
+      Effect.gen(function*() {
+        const short = new DriverError({
+          ...Scripted.broken(false),
+          reason: "NotReplicated",
+          description: "0 of 1 replicas"
+        })
+        scripted.script.push((batch, commit) => Effect.as(commit(batch), batch.map(() => short)))
+        const abort = Scoped.updateResult(Count, () => Result.fail("no"))
+        const [error, no] = yield* Effect.all([Effect.flip(increment), Effect.flip(abort)], { concurrency: 2 })
+        assert.strictEqual(error._tag, "NotReplicatedError")
+        assert.strictEqual(no, "no")
+        assert.strictEqual(yield* increment, 2)
+        assert.strictEqual(scripted.commits.length, 2)
       })
     ))
 

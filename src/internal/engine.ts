@@ -7,7 +7,14 @@ import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Driver, Record, Verdict } from "../Driver.ts"
-import { AmbiguousCommitError, ConflictError, DriverError, ProductError, type ScopedError } from "../ScopedError.ts"
+import {
+  AmbiguousCommitError,
+  ConflictError,
+  DriverError,
+  NotReplicatedError,
+  ProductError,
+  type ScopedError
+} from "../ScopedError.ts"
 import * as Calls from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import { Lines } from "./lines.ts"
@@ -162,6 +169,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
             : toKnown(decision.current[i]!, asOf)
         })
         lines.free(run.cells)
+        if (decision.shortfall !== undefined) warn(run, decision.shortfall)
         return Effect.andThen(Metrics.applied(run.updates.length), reply(run))
       case "NotApplied":
         run.cells.forEach((cell, i) => cell.known = toKnown(decision.current[i]!, asOf))
@@ -180,6 +188,13 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       case "Unknowable":
         giveUp(run, decision.reason)
         return Effect.void
+    }
+  }
+
+  const warn = ({ target: { scope }, updates }: Run.Run, reason: string) => {
+    const error = Exit.fail(new NotReplicatedError({ scope, reason }))
+    for (const update of updates) {
+      if (Exit.isSuccess(update.outcome)) update.outcome = error
     }
   }
 

@@ -5,7 +5,13 @@ import type { Run } from "./run.ts"
 
 /** What the store's answer, or the lack of one, means for a run. */
 export type Decision =
-  | { readonly _tag: "Applied"; readonly current: ReadonlyArray<Record | null> | undefined }
+  | {
+    readonly _tag: "Applied"
+    /** The records as they stand, where others may have committed since. */
+    readonly current?: ReadonlyArray<Record | null>
+    /** What is missing of the durability that was asked for. */
+    readonly shortfall?: string
+  }
   | { readonly _tag: "NotApplied"; readonly current: ReadonlyArray<Record | null> }
   /** Nothing is stored, and the same will happen again. */
   | { readonly _tag: "Failed"; readonly error: DriverError }
@@ -16,11 +22,12 @@ export type Decision =
 
 export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
   if (answer instanceof DriverError) {
+    if (answer.reason === "NotReplicated") return { _tag: "Applied", shortfall: answer.description }
     return answer.inDoubt || run.doubtSince !== undefined
       ? { _tag: "InDoubt", error: answer }
       : { _tag: "Failed", error: answer }
   }
-  if (answer.committed) return { _tag: "Applied", current: undefined }
+  if (answer.committed) return { _tag: "Applied" }
 
   // An earlier sending of it may be what it was refused for: ours, or one that the client library repeated unseen. All
   // parts were written together or not at all, so any one of them that knows is enough.
