@@ -67,3 +67,7 @@ export const make = (driver: Driver, timeout: Duration.Duration): Calls => {
     closed: error("commit", "Closed", "the storage layer was closed. Keep it open for as long as it is used")
   }
 }
+
+/** A driver's error as the caller of an update of `scope` gets it: by then nothing is in doubt any more. */
+export const about = (scope: string, error: DriverError): DriverError =>
+  new DriverError({ ...error, scope, inDoubt: false })

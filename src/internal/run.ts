@@ -1,16 +1,14 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
-import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { Driver, Transaction, Write } from "../Driver.ts"
-import { SizeError, StateError } from "../ScopedError.ts"
+import type { Transaction, Write } from "../Driver.ts"
+import type { StateError } from "../ScopedError.ts"
 import type { Cell, Known } from "./cell.ts"
-import type { Fault, Snapshot } from "./codec.ts"
-import { utf8Length } from "./name.ts"
+import { Fusion, type Stored } from "./fusion.ts"
 import * as Revision from "./revision.ts"
 import type { Step } from "./schedules.ts"
-import type { Part, Target } from "./target.ts"
+import { stateOf, type Target } from "./target.ts"
 import { fusible, type Update } from "./update.ts"
 
 /** Updates that were run one after another and are committed as one. */
@@ -38,16 +36,10 @@ export const lifetime = (run: Run): number =>
     ...run.transaction!.map(({ expiresIn }) => expiresIn === undefined ? Infinity : Duration.toMillis(expiresIn))
   )
 
-/** The state of a part before or after a run; `text` is `null` where nothing is or will be stored. */
-interface Stored {
-  readonly text: string | null
-  readonly state: unknown
-}
-
 /** What running handlers needs to know of its storage. */
 export interface Environment {
   readonly clock: Clock.Clock
-  readonly limits: Driver["limits"]
+  readonly dataBytes: number
   readonly verify: boolean
   /** How long a removed scope's revision is remembered. */
   readonly retention: Duration.Duration
@@ -177,143 +169,13 @@ const take = (
   return taken
 }
 
-/** Handlers run one after another, each on the state that the one before it left. */
-class Fusion {
-  private readonly env: Environment
-  private readonly target: Target
-  private readonly base: ReadonlyArray<Stored>
-  /** Whether to try how each state would be stored, not only the last. */
-  private readonly careful: boolean
-  private states: ReadonlyArray<unknown>
-  /** The parts that were removed, and not written again. */
-  private gone: ReadonlySet<number> = none
-  private state: unknown
-
-  constructor(env: Environment, target: Target, base: ReadonlyArray<Stored>, careful: boolean) {
-    this.env = env
-    this.target = target
-    this.base = base
-    this.careful = careful
-    this.states = base.map((stored) => stored.state)
-    this.state = target.join(this.states)
-  }
-
-  apply(update: Update): void {
-    if (update.kind === "remove") {
-      const error = this.remove()
-      update.outcome = error === undefined ? Exit.void : Exit.fail(error)
-      return
-    }
-    try {
-      const output = this.env.verify ? this.callTwice(update) : update.handler(this.state)
-      let pair = output
-      if (update.kind === "result" && Result.isResult(output)) {
-        if (Result.isFailure(output)) {
-          update.outcome = Exit.fail(output.failure)
-          return
-        }
-        pair = output.success
-      }
-      if (!Array.isArray(pair) || pair.length !== 2) {
-        update.outcome = Exit.die(malformed(this.target.scope, update.kind === "result"))
-        return
-      }
-      const error = pair[1] === this.state ? undefined : this.advance(pair[1])
-      update.outcome = error === undefined ? Exit.succeed(pair[0]) : Exit.fail(error)
-    } catch (defect) {
-      update.outcome = Exit.die(defect)
-    }
-  }
-
-  private callTwice(update: Update): unknown {
-    const first = Result.try(() => update.handler(this.state))
-    const second = Result.try(() => update.handler(this.state))
-    const same = Result.isSuccess(first) && Result.isSuccess(second)
-      ? Equal.equals(first.success, second.success)
-      : Result.isFailure(first) && Result.isFailure(second)
-    if (!same) throw impure(this.target.scope)
-    return Result.getOrThrow(first)
-  }
-
-  /** The states as they would be stored, or `undefined` when they cannot be. */
-  write(): ReadonlyArray<Stored> | undefined {
-    const written: Array<Stored> = []
-    for (let i = 0; i < this.states.length; i++) {
-      const base = this.base[i]!
-      const state = this.states[i]
-      if (this.gone.has(i)) {
-        written.push({ text: null, state })
-        continue
-      }
-      if (state === base.state) {
-        written.push(base)
-        continue
-      }
-      const part = this.target.parts[i]!
-      const snapshot = this.writePart(part, state)
-      if (Result.isFailure(snapshot)) return undefined
-      // A scope that holds nothing is not created by a handler that leaves its initial state as it is.
-      const same = base.text === null && snapshot.success.text === Result.getOrThrow(part.initial()).text
-      written.push(same ? base : snapshot.success)
-    }
-    return written
-  }
-
-  private advance(next: unknown): StateError | SizeError | undefined {
-    const split = this.target.split(next)
-    const states = this.states.slice()
-    const gone = new Set(this.gone)
-    for (let i = 0; i < states.length; i++) {
-      if (split[i] === states[i]) continue
-      const part = this.target.parts[i]!
-      const state = this.careful
-        ? Result.map(this.writePart(part, split[i]), (snapshot) => snapshot.state)
-        : Result.mapError(part.codec.check(split[i]), (fault) => stateError(part, "write", fault))
-      if (Result.isFailure(state)) return state.failure
-      states[i] = state.success
-      gone.delete(i)
-    }
-    this.leave(states, gone)
-    return undefined
-  }
-
-  private remove(): StateError | undefined {
-    const initial: Array<unknown> = []
-    for (const part of this.target.parts) {
-      const snapshot = part.initial()
-      if (Result.isFailure(snapshot)) return stateError(part, "write", snapshot.failure)
-      initial.push(snapshot.success.state)
-    }
-    this.leave(initial, new Set(initial.keys()))
-    return undefined
-  }
-
-  private leave(states: ReadonlyArray<unknown>, gone: ReadonlySet<number>): void {
-    this.states = states
-    this.gone = gone
-    this.state = this.target.join(states)
-  }
-
-  private writePart(part: Part, state: unknown): Result.Result<Snapshot, StateError | SizeError> {
-    const snapshot = part.codec.write(state)
-    if (Result.isFailure(snapshot)) return Result.fail(stateError(part, "write", snapshot.failure))
-    const limit = this.env.limits.dataBytes
-    // No character takes more than three bytes per UTF-16 unit.
-    if (snapshot.success.text.length * 3 <= limit) return Result.succeed(snapshot.success)
-    const bytes = utf8Length(snapshot.success.text)
-    return bytes <= limit
-      ? Result.succeed(snapshot.success)
-      : Result.fail(new SizeError({ scope: part.scope, bytes, limit }))
-  }
-}
-
 const decode = ({ cells, kind, target }: Update): Result.Result<ReadonlyArray<Stored>, StateError> => {
   const stored: Array<Stored> = []
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]!
     const known = cell.known!
     const part = target.parts[i]!
-    const state = read(part, known)
+    const state = stateOf(part, known)
     if (Result.isSuccess(state)) {
       if (known.codec !== part.codec) cell.known = { ...known, codec: part.codec, state: state.success }
       stored.push({ text: known.text, state: state.success })
@@ -326,30 +188,3 @@ const decode = ({ cells, kind, target }: Update): Result.Result<ReadonlyArray<St
   }
   return Result.succeed(stored)
 }
-
-/** The state of a part as its record has it: the initial one where nothing is stored. */
-export const read = (part: Part, known: Known): Result.Result<unknown, StateError> => {
-  if (known.text !== null && known.codec === part.codec) return Result.succeed(known.state)
-  return Result.mapBoth(known.text === null ? part.initial() : part.codec.read(known.text), {
-    onFailure: (fault) => stateError(part, known.text === null ? "write" : "read", fault),
-    onSuccess: (snapshot) => snapshot.state
-  })
-}
-
-const none: ReadonlySet<number> = new Set()
-
-const stateError = (part: Part, operation: "read" | "write", fault: Fault) =>
-  new StateError({ scope: part.scope, operation, path: fault.path, reason: fault.reason })
-
-const malformed = (scope: string, abortable: boolean) =>
-  new TypeError(
-    `The handler of ${JSON.stringify(scope)} must return ${
-      abortable ? "a Result of " : ""
-    }a pair [result, nextState], at once`
-  )
-
-const impure = (scope: string) =>
-  new TypeError(
-    `The handler of ${JSON.stringify(scope)} is not pure: run twice on the same state it gave two different answers. ` +
-      `Take time, randomness and counters from outside, before the update`
-  )

@@ -1,7 +1,8 @@
 import type * as Duration from "effect/Duration"
 import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
-import { type NameError, ProductError } from "../ScopedError.ts"
+import { type NameError, ProductError, StateError } from "../ScopedError.ts"
+import type { Known } from "./cell.ts"
 import type { Codec, Fault, Snapshot } from "./codec.ts"
 
 /** One scope inside what an update works on. */
@@ -77,3 +78,15 @@ const repeated = (scope: string, parts: ReadonlyArray<Part>): ProductError | und
   }
   return parts.length === 0 ? new ProductError({ scope, reason: "it is empty. Take at least one scope" }) : undefined
 }
+
+/** The state of a part as its record has it: the initial one where nothing is stored. */
+export const stateOf = (part: Part, known: Known): Result.Result<unknown, StateError> => {
+  if (known.text !== null && known.codec === part.codec) return Result.succeed(known.state)
+  return Result.mapBoth(known.text === null ? part.initial() : part.codec.read(known.text), {
+    onFailure: (fault) => stateError(part, known.text === null ? "write" : "read", fault),
+    onSuccess: (snapshot) => snapshot.state
+  })
+}
+
+export const stateError = (part: Part, operation: "read" | "write", fault: Fault) =>
+  new StateError({ scope: part.scope, operation, path: fault.path, reason: fault.reason })
