@@ -5,6 +5,10 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["effect-scoped-source", "node", "import", "default"] } },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 30_000
+    globalSetup: "test/servers/setup.ts",
+    // The tests start servers and processes of their own: more files at once would only make them wait.
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000
   }
 })
