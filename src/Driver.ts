@@ -7,7 +7,8 @@
  * - `commit` is linearizable per transaction, and durable as the driver's documentation promises, before it answers.
  * - The transactions of a batch are independent, but two of one batch may name the same scope; each gets a verdict
  *   that is true.
- * - A refusal carries the records as they stand, or stood after the call began: a retry needs no read.
+ * - A refusal carries the records as they stand, or stood at one moment after the call began: a retry needs no read,
+ *   and reads of several scopes are such refusals.
  * - A failing call may have applied any part of its batch as whole transactions, never a part of a transaction.
  * - Every call ends within its timeout, also when the backend is gone.
  * - Names are compared byte for byte, data is stored as the exact bytes given.

@@ -5,20 +5,23 @@ import type { Update } from "./update.ts"
 /**
  * What is known of a scope: its record, and the state that `codec` reads from it.
  *
- * `asOf` is a tick of the engine's logical clock: the record was current at some moment after it.
+ * `asOf` is a tick of the engine's logical clock: the record was current at some moment after it. Records of the same
+ * `moment` were current at the same one.
  */
 export interface Known {
   readonly revision: string | null
   readonly text: string | null
   readonly asOf: number
+  readonly moment: number
   readonly codec: Codec | undefined
   readonly state: unknown
 }
 
-export const toKnown = (record: Record | null, asOf: number): Known => ({
+export const toKnown = (record: Record | null, asOf: number, moment: number): Known => ({
   revision: record?.revision ?? null,
   text: record?.data ?? null,
   asOf,
+  moment,
   codec: undefined,
   state: undefined
 })

@@ -119,7 +119,7 @@ export const make = Effect.fnUntraced(function*(
     for (const cell of unknown) {
       reader.read(cell.name, (reading) => {
         if (Result.isSuccess(reading)) {
-          cell.known = toKnown(reading.success.record, reading.success.asOf)
+          cell.known = toKnown(reading.success.record, reading.success.asOf, tick())
         } else {
           failAll(cell.line.drain(), reading.failure)
         }
@@ -148,18 +148,20 @@ export const make = Effect.fnUntraced(function*(
 
   const conclude = (run: Run.Run, answer: Verdict | DriverError, asOf: number): Effect.Effect<void> => {
     const decision = decide(run, answer)
+    // A verdict is about one moment, in which all its records were current.
+    const moment = tick()
     switch (decision._tag) {
       case "Applied":
         run.cells.forEach((cell, i) => {
           cell.known = decision.current === undefined
-            ? { ...run.next[i]!, asOf }
-            : toKnown(decision.current[i]!, asOf)
+            ? { ...run.next[i]!, asOf, moment }
+            : toKnown(decision.current[i]!, asOf, moment)
         })
         lines.free(run.cells)
         if (decision.shortfall !== undefined) warn(run, decision.shortfall)
         return Effect.andThen(Metrics.applied(run.updates.length), reply(run))
       case "NotApplied":
-        run.cells.forEach((cell, i) => cell.known = toKnown(decision.current[i]!, asOf))
+        run.cells.forEach((cell, i) => cell.known = toKnown(decision.current[i]!, asOf, moment))
         lines.free(run.cells)
         refuse(run, decision.current)
         return Metrics.refused

@@ -11,6 +11,7 @@ import { toKnown } from "./cell.ts"
 import * as Committer from "./committer.ts"
 import * as Name from "./name.ts"
 import * as Reader from "./reader.ts"
+import * as Schedules from "./schedules.ts"
 import { stateOf, type Target } from "./target.ts"
 import type { Kind, Retry, Update } from "./update.ts"
 import { watch } from "./watch.ts"
@@ -99,7 +100,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
         if (Result.isFailure(reading)) return resume(Effect.fail(Calls.about(part.scope, reading.failure)))
         const { asOf, record } = reading.success
         const known = lines.cells.peek(name)
-        const current = known?.revision === (record?.revision ?? null) ? known : toKnown(record, asOf)
+        const current = known?.revision === (record?.revision ?? null) ? known : toKnown(record, asOf, tick())
         const state = stateOf(part, current)
         if (Result.isFailure(state)) return resume(Effect.fail(state.failure))
         lines.cells.learn(name, { ...current, codec: part.codec, state: state.success })
@@ -108,9 +109,10 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       return Effect.sync(forget)
     })
 
-  // Reads of several scopes are of one moment when a transaction that changes nothing says so.
+  // A transaction that changes nothing: either it is committed, and then what was guessed was true of all scopes at one
+  // moment, or the refusal tells what is.
   const getAll = (target: Target): Effect.Effect<unknown, ScopedError> =>
-    update({ target, kind: "update", handler: (state) => [state, state], retry: undefined }) as Effect.Effect<
+    update({ target, kind: "update", handler: (state) => [state, state], retry: Schedules.conflict }) as Effect.Effect<
       unknown,
       ScopedError
     >

@@ -125,9 +125,11 @@ const prepare = (
       next: { revision, data: text },
       expiresIn: text === null ? env.retention : part.idleTimeToLive
     })
-    next.push({ text, state, revision, codec: part.codec, asOf: known.asOf })
+    next.push({ ...known, text, state, revision, codec: part.codec })
   })
-  const holds = !changed && cells.length === 1 && updates.every((update) => update.joinedAt <= cells[0]!.known!.asOf)
+  const { asOf, moment } = cells[0]!.known!
+  const holds = !changed && cells.every((cell) => cell.known!.moment === moment) &&
+    updates.every((update) => update.joinedAt <= asOf)
   return {
     target,
     cells,

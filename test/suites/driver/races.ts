@@ -46,6 +46,30 @@ export const races: Rules = (it) =>
         for (const driver of [a, b]) assert.strictEqual((yield* read(driver, name))?.data, "120")
       }))
 
+    it.effect("a refusal's records are of one moment", () =>
+      Effect.gen(function*() {
+        const { a, b } = yield* TestStore
+        const names = [fresh(), fresh(), fresh(), fresh()]
+        let done = false
+        const writers = yield* Effect.forkChild(
+          Effect.forEach(
+            [a, b, a],
+            (driver) => Effect.repeat(increment(driver, names), { times: 39 }),
+            { concurrency: "unbounded" }
+          ).pipe(Effect.ensuring(Effect.sync(() => done = true)))
+        )
+        const stale = record()
+        while (!done) {
+          for (const driver of [a, b]) {
+            const verdict = yield* commit(driver, ...names.map((name) => check(name, stale)))
+            const seen = verdict.committed ? assert.fail() : verdict.current.map((record) => record?.data)
+            assert.deepStrictEqual(seen, seen.map(() => seen[0]))
+          }
+          yield* Effect.yieldNow
+        }
+        yield* Fiber.join(writers)
+      }))
+
     it.effect("count exactly over several scopes, named in any order", () =>
       Effect.gen(function*() {
         const { a, b } = yield* TestStore
