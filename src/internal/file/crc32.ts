@@ -1,0 +1,24 @@
+// Four bytes a step, each through a table of its own: more than twice as fast as one byte a step, and replaying a
+// journal spends much of its time here.
+const tables = new Int32Array(4 * 256)
+for (let i = 0; i < tables.length; i++) {
+  let crc = i < 256 ? i : tables[i - 256]!
+  if (i < 256) { for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1 }
+  else crc = (crc >>> 8) ^ tables[crc & 0xff]!
+  tables[i] = crc
+}
+
+/**
+ * The CRC-32 of zip, gzip and PNG of `bytes` from `start` on.
+ */
+export const crc32 = (bytes: Uint8Array, start = 0): number => {
+  let crc = -1
+  let i = start
+  for (const end = bytes.length - 3; i < end; i += 4) {
+    crc ^= bytes[i]! | bytes[i + 1]! << 8 | bytes[i + 2]! << 16 | bytes[i + 3]! << 24
+    crc = tables[768 + (crc & 0xff)]! ^ tables[512 + (crc >>> 8 & 0xff)]! ^ tables[256 + (crc >>> 16 & 0xff)]! ^
+      tables[crc >>> 24]!
+  }
+  for (; i < bytes.length; i++) crc = tables[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
+  return ~crc >>> 0
+}

@@ -1,0 +1,59 @@
+/**
+ * Looks for the commits of other processes while somebody watches.
+ */
+import type * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import * as Latch from "effect/Latch"
+import * as Stream from "effect/Stream"
+import type { DriverError } from "../../ScopedError.ts"
+import type * as Fault from "./fault.ts"
+import type { Store } from "./store.ts"
+import type { Watchers } from "./watchers.ts"
+
+/**
+ * Never ends. When the journal cannot be read, all who watch are told.
+ */
+export const make = (options: {
+  readonly fs: FileSystem.FileSystem
+  readonly clock: Clock.Clock
+  readonly directory: string
+  readonly interval: Duration.Duration
+  readonly store: Store
+  readonly watchers: Watchers
+  readonly turn: (look: Effect.Effect<void, Fault.Fault>) => Effect.Effect<void, DriverError>
+  /** Whether no operation runs. */
+  readonly idle: () => boolean
+}): Effect.Effect<void> => {
+  const { clock, store, watchers } = options
+  return Effect.suspend(() => {
+    let looked = clock.currentTimeMillisUnsafe()
+
+    const look = Effect.gen(function*() {
+      const { records } = yield* store.current(true)
+      const now = clock.currentTimeMillisUnsafe()
+      for (const name of watchers.names()) {
+        const expiresAt = records.entries.get(name)?.expiresAt ?? Infinity
+        if (expiresAt > looked && expiresAt <= now) watchers.touch(name)
+      }
+      looked = now
+    })
+
+    // The system tells of most changes at once. It does not everywhere and of all, so the interval stands.
+    const nudged = Latch.makeUnsafe(false)
+    const nudge = Stream.runForEach(options.fs.watch(options.directory), () =>
+      // An operation that runs now reads on anyway.
+      Effect.sync(() => options.idle() && nudged.openUnsafe())).pipe(Effect.ignoreCause, Effect.andThen(Effect.never))
+
+    const rounds = Effect.timeoutOption(nudged.await, options.interval).pipe(
+      Effect.andThen(Effect.suspend(() => {
+        nudged.closeUnsafe()
+        return options.turn(look)
+      })),
+      Effect.catch((error) => Effect.sync(() => watchers.fail(error))),
+      Effect.forever
+    )
+    return Effect.raceFirst(rounds, nudge)
+  })
+}
