@@ -71,7 +71,10 @@ export const make = Effect.fnUntraced(function*(
   let sequence = 0
   const env: Run.Environment = {
     clock,
-    dataBytes: driver.limits.dataBytes,
+    // A driver may learn its server's limits later.
+    get dataBytes() {
+      return driver.limits.dataBytes
+    },
     verify: options.verify,
     retention: options.retention,
     maxUpdates,

@@ -2,6 +2,8 @@
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { mysqlServer } from "../servers/mysql.ts"
+import { redisServer } from "../servers/redis.ts"
 import { temporaryDirectory } from "../servers/server.ts"
 
 export type Environment = { readonly [name: string]: string }
@@ -65,5 +67,7 @@ export const request = (url: string, init?: RequestInit) =>
 
 /** The storages that the examples are run on: each yields the environment that chooses a fresh one. */
 export const storages: { readonly [name: string]: Effect.Effect<Environment, Error, Scope.Scope> } = {
-  file: Effect.map(temporaryDirectory, (directory) => ({ STORAGE: `file:${directory}` }))
+  file: Effect.map(temporaryDirectory, (directory) => ({ STORAGE: `file:${directory}` })),
+  redis: Effect.map(redisServer(), ({ url }) => ({ STORAGE: url })),
+  mysql: Effect.map(mysqlServer(), ({ url }) => ({ STORAGE: url }))
 }
