@@ -11,8 +11,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Config, Effect, Layer, Redacted } from "effect"
 import { FileDriver, MemoryDriver } from "effect-scoped"
-import * as MysqlDriver from "effect-scoped/MysqlDriver"
-import * as RedisDriver from "effect-scoped/RedisDriver"
 
 export const layer = Layer.unwrap(Effect.gen(function*() {
   const directory = yield* Config.String("DATA_DIR").pipe(Config.withDefault("data"))
@@ -23,9 +21,10 @@ export const layer = Layer.unwrap(Effect.gen(function*() {
       return FileDriver.layer({ directory: url.slice("file:".length) }).pipe(Layer.provide(NodeServices.layer))
     case "redis":
     case "rediss":
-      return RedisDriver.layer({ url: storage })
+      // Loaded when it is chosen: the others need not have its client library.
+      return (yield* Effect.promise(() => import("effect-scoped/RedisDriver"))).layer({ url: storage })
     case "mysql":
-      return MysqlDriver.layer({ url: storage })
+      return (yield* Effect.promise(() => import("effect-scoped/MysqlDriver"))).layer({ url: storage })
     case "memory":
       return MemoryDriver.layer()
     default:
