@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Layer, Result, Schedule, Schema } from "effect"
+import { type Cause, Effect, Exit, Layer, Result, Schedule, Schema } from "effect"
 import { Scoped, Storage } from "effect-scoped"
 import * as Scripted from "./support/scripted.ts"
 

@@ -1,4 +1,5 @@
 import * as Exit from "effect/Exit"
+import { flow } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -44,23 +45,20 @@ export const of = (schema: Schema.Constraint): Codec => {
 const make = (schema: Schema.Constraint): Codec => {
   const json = Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, Schema.Json>
   const encode = attempt(Schema.encodeUnknownExit(json))
-  const decode = attempt(Schema.decodeUnknownExit(json))
+  const decode = flow(attempt(Schema.decodeUnknownExit(json)), Result.map(freeze))
   // Only a schema that lets anything through can encode to something that JSON.stringify would silently change.
   const isJson = hasAny(schema.ast) ? Schema.is(Schema.Json) : undefined
 
   const read = (text: string): Result.Result<Snapshot, Fault> => {
     const value = parse(text)
     if (Result.isFailure(value)) return Result.fail(value.failure)
-    const state = decode(value.success)
-    return Result.isFailure(state) ? Result.fail(state.failure) : Result.succeed({ text, state: freeze(state.success) })
+    return Result.map(decode(value.success), (state) => ({ text, state }))
   }
 
   return {
     check: isPlain(schema.ast) ? (state) => Result.succeed(freeze(state)) : (state) => {
       const encoded = encode(state)
-      if (Result.isFailure(encoded)) return encoded
-      const decoded = decode(encoded.success)
-      return Result.isFailure(decoded) ? decoded : Result.succeed(freeze(decoded.success))
+      return Result.isFailure(encoded) ? encoded : decode(encoded.success)
     },
     write: (state) => {
       const encoded = encode(state)

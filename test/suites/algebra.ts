@@ -1,5 +1,5 @@
 import { assert, it, type Vitest } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Queue, Random, Result, Schedule, Schema, type Scope, Stream } from "effect"
+import { Effect, Fiber, type Layer, Option, Queue, Random, Result, Schedule, Schema, type Scope, Stream } from "effect"
 import { type Driver, Scoped, type Storage } from "effect-scoped"
 import * as Writers from "./writers.ts"
 
