@@ -296,6 +296,26 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       assert.isNull(yield* get(a, "a"))
     }))
 
+  it.effect("hints at what expired and was left behind by a new generation", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const b = yield* open({ directory, compactAt: 1 })
+      const a = yield* Effect.updateService(
+        open({ directory, pollInterval: "1 hour" }),
+        FileSystem.FileSystem,
+        (fs) => ({ ...fs, watch: () => Stream.never })
+      )
+      yield* commit(b, { ...write("a", null, record()), expiresIn: Duration.millis(20) })
+      assert.isNotNull(yield* get(a, "a"))
+      const hints = a.changes(["a"]).pipe(Stream.take(2), Stream.runCollect)
+      const fiber = yield* Effect.forkChild(hints, { startImmediately: true })
+      yield* Effect.sleep("25 millis")
+      let last = yield* put(b, "b", null)
+      for (let i = 0; i < 10; i++) last = yield* put(b, "b", last)
+      assert.isNull(yield* get(a, "a"))
+      assert.deepStrictEqual(yield* Fiber.join(fiber), ["a", "a"])
+    }))
+
   it.effect("looks for changes only while somebody watches", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory

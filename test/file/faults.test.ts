@@ -248,6 +248,33 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         assert.deepStrictEqual(yield* get(yield* open({ directory }), "a"), second)
       }))
 
+    it.effect("does not rely on others for what it has not synced itself", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const faults: Faults = {}
+        const a = yield* open({ directory }, faults)
+        const b = yield* open({ directory, compactAt: 1 })
+        yield* a.read([])
+        let writes = 0
+        // The first of two lines is written, then others move on, then the second one comes too late.
+        faults.write = (_, proceed, bytes) =>
+          ++writes === 1
+            ? Effect.tap(proceed(bytes.subarray(0, Buffer.from(bytes).lastIndexOf("\n{"))), () =>
+              Effect.gen(function*() {
+                let last = yield* put(b, "b", null)
+                while (readdirSync(directory).includes("journal-1.jsonl")) {
+                  last = yield* put(b, "b", last)
+                  yield* b.read([])
+                }
+              }).pipe(Effect.orDie))
+            : proceed(bytes)
+        faults.sync = (path, proceed) => path.endsWith("journal-1.jsonl") ? fails("EIO", "sync") : proceed
+        const batch = ["one", "two"].map((name) => [write(name, null, record())])
+        isError(yield* Effect.flip(a.commit(batch)), "Unavailable", true, "journal-1.jsonl")
+        delete faults.sync
+        assert.deepStrictEqual((yield* a.read(["one", "two"])).map((record) => record !== null), [true, false])
+      }))
+
     it.effect("is not in doubt about a refusal", () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory

@@ -1,0 +1,264 @@
+/**
+ * Scopes in Redis (6.2 and later) or Valkey: one server, one that Sentinel looks after, or a cluster. Needs `ioredis`.
+ *
+ * **Details**
+ *
+ * A scope is a hash: its key is the `prefix` followed by the scope's name, its field `r` the revision, and its field `d`
+ * the state as JSON. A batch of updates is one call of a script that compares, writes, and answers with the current
+ * states of what it refused. Records expire by the clock of the server. `Scoped.changes` listens on a channel named like
+ * the key, on a connection that is open for as long as anything is watched.
+ *
+ * What an update that was acknowledged survives depends on how the server is set up:
+ *
+ * | the server | its process dies | its machine dies | a failover |
+ * | --- | --- | --- | --- |
+ * | without persistence | no: all scopes are gone | no | only what the new primary has received |
+ * | snapshots (`save`) | what is older than the last snapshot | what is older than the last snapshot | only what the new primary has received |
+ * | `appendonly yes`, `appendfsync everysec` | yes | all but about the last second | only what the new primary has received |
+ * | `appendonly yes`, `appendfsync always` | yes | yes, as far as its disk keeps what it syncs | only what the new primary has received |
+ * | with a replica | as above | as above, or after a failover to it | nearly always: replication lags by milliseconds |
+ * | with `wait: { replicas: n }` here | as above | as above, or after a failover | yes, unless the primary and those `n` replicas are lost, or one that lags is promoted |
+ * | with `waitAof: { local: 1, replicas: n }` here | yes | yes, on one machine and `n` others | like `wait` |
+ *
+ * A failover can take scopes back to an earlier state, since Redis replicates after it has answered. Writers then go on
+ * from that state; nothing is ever applied twice or in part.
+ *
+ * **Gotchas**
+ *
+ * - Set `maxmemory-policy` to `noeviction`. Any other policy lets the server drop scopes, which then begin anew from
+ *   their initial states; a warning is logged at start.
+ * - On a cluster, scopes that change together (`Scoped.all`) must be in one slot: give their names a hash tag in common,
+ *   such as `{cart-1}:items` and `{cart-1}:total`, or put one into the `prefix`. Other transactions fail, before
+ *   anything is sent, with a `DriverError` that says so.
+ * - A user with restricted permissions needs `+evalsha +eval +hget +hmget +hset +hdel +exists +pexpire +persist +pttl
+ *   +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +ping +scan +hexists +info`, with the keys and
+ *   channels that begin with the prefix (`~effect-scoped:*` and `&effect-scoped:*`), and on a cluster `+cluster|slots
+ *   +cluster|info +asking`; for the options `wait` and `waitAof` also those commands.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from "ioredis"
+import type { Driver } from "./Driver.ts"
+import * as Changes from "./internal/redis/changes.ts"
+import * as Client from "./internal/redis/client.ts"
+import * as RedisCluster from "./internal/redis/cluster.ts"
+import * as Commit from "./internal/redis/commit.ts"
+import * as Eviction from "./internal/redis/eviction.ts"
+import * as Fault from "./internal/redis/fault.ts"
+import * as Names from "./internal/redis/names.ts"
+import * as Read from "./internal/redis/read.ts"
+import * as Runner from "./internal/redis/runner.ts"
+import * as Script from "./internal/redis/script.ts"
+import * as Single from "./internal/redis/single.ts"
+import * as Wait from "./internal/redis/wait.ts"
+import type { DriverError } from "./ScopedError.ts"
+import * as Storage from "./Storage.ts"
+
+/**
+ * Options of the Redis driver that may come from configuration.
+ *
+ * Where the server is:
+ *
+ * - `url`: such as `redis://user:password@host:6379/0`, or `rediss://…` for TLS. What it says wins over the options
+ *   below. Default: `redis://localhost:6379`.
+ * - `cluster`: some nodes of a cluster, as URLs or as `{ host, port }`. The others are found through them.
+ * - `sentinels` and `name`: the addresses of Sentinels, and the name of the primary that they watch.
+ * - `username` and `password`.
+ *
+ * How it is used:
+ *
+ * - `prefix`: what the keys of all scopes begin with. Default: `effect-scoped:`.
+ * - `timeout`: how long a call may take, with all attempts to reach the server. Default: 4 seconds; in a {@link layer}
+ *   whose storage has a `timeout`, four fifths of that. Make it shorter than the storage's `timeout`, so that errors tell
+ *   more than that there was no answer.
+ * - `wait`: after each commit, waits until this many `replicas` have received it, for `timeout` at the most. Default:
+ *   does not wait; 1 second.
+ * - `waitAof`: after each commit, waits until it is synced to the append-only file of the primary (`local: 1`) and of
+ *   this many `replicas`. Takes Redis 7.2 or Valkey. Default: does not wait; `local: 1`, `replicas: 0`, 1 second.
+ *
+ * Where too few have it in time, the update fails with a `DriverError` of reason `NotReplicated`: it *is* committed on the
+ * primary, and would be lost with it. While a connection waits, nothing else is done on it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settings {
+  readonly url?: string | Redacted.Redacted<string> | undefined
+  readonly cluster?: ReadonlyArray<ClusterNode> | undefined
+  readonly sentinels?: ReadonlyArray<{ readonly host: string; readonly port: number }> | undefined
+  readonly name?: string | undefined
+  readonly username?: string | undefined
+  readonly password?: string | Redacted.Redacted<string> | undefined
+  readonly prefix?: string | undefined
+  readonly timeout?: Duration.Input | undefined
+  readonly wait?: {
+    readonly replicas: number
+    readonly timeout?: Duration.Input | undefined
+  } | undefined
+  readonly waitAof?: {
+    readonly local?: 0 | 1 | undefined
+    readonly replicas?: number | undefined
+    readonly timeout?: Duration.Input | undefined
+  } | undefined
+}
+
+/**
+ * Options of the Redis driver.
+ *
+ * - `client`: an ioredis client to use, instead of all other ways to say where the server is. It is not closed. Its
+ *   `keyPrefix` comes before the `prefix`. Make it with `enableOfflineQueue: false` and `autoResendUnfulfilledCommands:
+ *   false`: otherwise it may deliver an update long after the caller was told that its outcome is unknown. With a
+ *   `commandTimeout`, set it to more than `timeout`.
+ * - `tls`: `true`, or the options of `tls.connect`.
+ * - `redis`: any other options of ioredis, also for the nodes of a cluster. They win over what this driver sets.
+ * - `clusterOptions`: any other options of ioredis's `Cluster`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Settings {
+  readonly client?: Redis | Cluster | undefined
+  readonly tls?: boolean | NonNullable<RedisOptions["tls"]> | undefined
+  readonly redis?: RedisOptions | undefined
+  readonly clusterOptions?: ClusterOptions | undefined
+}
+
+/**
+ * Makes a driver over a Redis server.
+ *
+ * **Details**
+ *
+ * Begins to connect, and does not wait for it: a server that is not there yet is used as soon as it is. Calls wait for
+ * it for most of their `timeout`, and then fail with `Unavailable`; once it has been away for a while, they fail at
+ * once. Only options that make no sense fail here.
+ *
+ * Closing the scope closes the connections that were opened here, and no other.
+ *
+ * **Errors**
+ *
+ * `Unavailable` (cannot be reached, `LOADING`, `CLUSTERDOWN`, `BUSY`, `NOREPLICAS`), `Timeout`, `Full` (`OOM`,
+ * `MISCONF`), `Forbidden` (`NOAUTH`, `WRONGPASS`, `NOPERM`, `READONLY`, scopes in different slots), `Corrupt` (a key
+ * holds something else than a scope), `NotReplicated`, `Closed`, `Unknown`. Each says what to do.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Scope.Scope> = Effect.fnUntraced(
+  function*(options: Options = {}) {
+    const clock = yield* Clock.Clock
+    const millis = millisOf(options)
+    const scripts = yield* Script.make
+    const client = yield* Client.open(options, millis)
+    const prefix = (client.options.keyPrefix ?? "") + (options.prefix ?? "effect-scoped:")
+    const connections = { clock, patience: millis / 2, subscriber: Client.subscriber(millis) }
+    const router = yield* client.isCluster
+      ? RedisCluster.make(client as Cluster, connections)
+      : Single.make(client as Redis, connections)
+    const env = { router, runner: Runner.make(router, clock), prefix, millis }
+
+    let closed = false
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        closed = true
+      })
+    )
+    const open = <A, E>(operation: DriverError["operation"], effect: Effect.Effect<A, E>) =>
+      Effect.suspend((): Effect.Effect<A, E | DriverError> =>
+        closed ? Effect.fail(Fault.toDriverError(Fault.closed, operation)) : effect
+      )
+
+    const names = Names.make(env)
+    const read = Read.make(env, scripts.read)
+    const commit = Commit.make({ ...env, script: scripts.commit, wait: Wait.make(options) })
+    const changes = yield* Changes.make({ ...env, clock, lifetimes: Read.lifetimes(env, scripts.lifetimes) })
+    yield* Effect.forkScoped(Eviction.warn(router, millis))
+
+    return {
+      name: "redis",
+      limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
+      parallelism: 2,
+      read: (names) => open("read", read(names)),
+      commit: (batch) => open("commit", commit(batch)),
+      changes,
+      names: (prefix) => Stream.unwrap(open("names", Effect.sync(() => names(prefix))))
+    }
+  }
+)
+
+const millisOf = ({ timeout }: Options): number =>
+  timeout === undefined ? 4_000 : Math.max(Duration.toMillis(Duration.fromInputUnsafe(timeout)), 1)
+
+/**
+ * A storage in Redis.
+ *
+ * **Example** (A counter in Redis)
+ *
+ * ```ts title="needs a server"
+ * import { Effect, Redacted, Schema } from "effect"
+ * import { Scoped } from "effect-scoped"
+ * import * as RedisDriver from "effect-scoped/RedisDriver"
+ *
+ * const Visits = Scoped.make("visits", { schema: Schema.Int, initial: 0 })
+ * const visit = Scoped.update(Visits, (n) => [n + 1, n + 1])
+ *
+ * const Storage = RedisDriver.layer({ url: Redacted.make("redis://localhost:6379") })
+ *
+ * Effect.runPromise(visit.pipe(Effect.provide(Storage))) // => 1
+ * ```
+ *
+ * **Example** (A cluster, and updates that a replica has)
+ *
+ * ```ts
+ * import * as RedisDriver from "effect-scoped/RedisDriver"
+ *
+ * const Storage = RedisDriver.layer({
+ *   cluster: ["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"],
+ *   wait: { replicas: 1, timeout: "500 millis" }
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: Options = {},
+  storage: Storage.Options = {}
+): Layer.Layer<Storage.Storage, DriverError> => {
+  const waiting = Wait.make(options).millis
+  // Ours comes first: it knows whether a commit was sent, and why there is no answer.
+  return options.timeout === undefined && storage.timeout !== undefined
+    ? Storage.layer(
+      make({ ...options, timeout: 0.8 * (Duration.toMillis(Duration.fromInputUnsafe(storage.timeout)) - waiting) }),
+      storage
+    )
+    : Storage.layer(make(options), { timeout: 1.25 * millisOf(options) + waiting, ...storage })
+}
+
+/**
+ * Like {@link layer}, with options from configuration.
+ *
+ * **Example** (The URL from the environment)
+ *
+ * ```ts
+ * import { Config } from "effect"
+ * import * as RedisDriver from "effect-scoped/RedisDriver"
+ *
+ * const Storage = RedisDriver.layerConfig({ url: Config.Redacted("REDIS_URL") })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Config.Wrap<Settings>,
+  storage: Storage.Options = {}
+): Layer.Layer<Storage.Storage, Config.ConfigError | DriverError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), (options) => layer(options, storage)))

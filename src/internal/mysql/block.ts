@@ -1,0 +1,65 @@
+/**
+ * One transaction over any scopes: all of its writes or none.
+ *
+ * The rows are locked, then compared and counted, and the writes depend on the count; no trip to the client comes
+ * between. A row that does not exist cannot be locked at every isolation level, so a name that must be absent gets a
+ * placeholder first: a row that has expired, which for everybody is none.
+ */
+import type { Transaction, Write } from "../../Driver.ts"
+import { columns, committed, found, type Part, toRecord } from "./part.ts"
+import * as Sql from "./sql.ts"
+
+export const make = (table: string, transaction: Transaction): Part => {
+  // In the order of the names: whoever locks rows in one order never waits in a circle.
+  const sorted = transaction.toSorted((a, b) => a.name < b.name ? -1 : 1)
+  const absent = sorted.filter(({ expected }) => expected === null).map(({ name }) => name)
+  const writes = sorted.filter(({ next }) => next !== undefined)
+  const names = sorted.map(({ name }) => name)
+  const held = `${holds}=${sorted.length}`
+  const statements = [
+    ...(absent.length === 0 ? [] : [placeholders(table, absent)]),
+    compare(table, sorted),
+    ...(writes.length === 0 ? [] : [write(table, writes, held)]),
+    ...(absent.length === 0 ? [] : [clear(table, absent)]),
+    `SELECT ${columns(Sql.gone("s"))} FROM ${table} AS s FORCE INDEX (PRIMARY) ` +
+    `WHERE NOT (${held}) AND s.name IN ${Sql.list(names)} ORDER BY s.name FOR UPDATE`,
+    `SELECT ${held} AS held`
+  ]
+  return {
+    statements,
+    verdicts: (answers) => {
+      if (answers.at(-1)!.rows[0]![0]!.toString() === "1") return [committed]
+      const records = found(answers.at(-2)!)
+      return [{ committed: false, current: transaction.map(({ name }) => toRecord(records.get(name))) }]
+    }
+  }
+}
+
+/** A variable of the session: how many of the transaction's records are as expected. */
+const holds = "@effect_scoped"
+
+const placeholders = (table: string, names: ReadonlyArray<string>): string =>
+  `INSERT INTO ${table} (name,revision,expires_at) VALUES ${names.map((name) => `(${Sql.text(name)},X'00',0)`)} ` +
+  `ON DUPLICATE KEY UPDATE expires_at=expires_at`
+
+const clear = (table: string, names: ReadonlyArray<string>): string =>
+  `DELETE FROM ${table} WHERE name IN ${Sql.list(names)} AND expires_at=0`
+
+const compare = (table: string, writes: ReadonlyArray<Write>): string => {
+  const expected = writes.map(({ expected, name }) => [Sql.text(name), Sql.nullable(expected)])
+  return `SET ${holds}=(SELECT COUNT(*) FROM ${Sql.derived(["name", "expected"], expected)} AS n ` +
+    `STRAIGHT_JOIN ${table} AS s ON s.name=n.name ` +
+    `WHERE IF(n.expected IS NULL,${Sql.gone("s")},s.revision=n.expected AND ${Sql.alive("s")}) FOR UPDATE)`
+}
+
+const write = (table: string, writes: ReadonlyArray<Write>, held: string): string => {
+  const values = writes.map((write) => [
+    Sql.text(write.name),
+    Sql.text(write.next!.revision),
+    Sql.data(write.next!.data),
+    Sql.stays(write)
+  ])
+  return `UPDATE ${Sql.derived(["name", "revision", "data", "stays"], values)} AS n ` +
+    `STRAIGHT_JOIN ${table} AS s ON s.name=n.name ` +
+    `SET s.data=n.data,s.expires_at=${Sql.now}+n.stays,s.revision=n.revision WHERE ${held}`
+}

@@ -1,0 +1,80 @@
+/**
+ * Transactions of one scope each, no two of the same: as many as there are take a statement for the updates, one for
+ * the creations, and one to see what became of them.
+ */
+import type { Verdict, Write } from "../../Driver.ts"
+import { type Answer, columns, committed, found, type Part, toRecord } from "./part.ts"
+import * as Sql from "./sql.ts"
+
+export const make = (table: string, writes: ReadonlyArray<Write>): Part => {
+  // In the order of the names: whoever locks rows in one order never waits in a circle.
+  const sorted = writes.toSorted((a, b) => a.name < b.name ? -1 : 1)
+  const updates = sorted.filter(({ expected, next }) => next !== undefined && expected !== null)
+  const creations = sorted.filter(({ expected, next }) => next !== undefined && expected === null)
+  const statements: Array<string> = []
+  if (updates.length === 1) statements.push(updateOne(table, updates[0]!))
+  if (updates.length > 1) statements.push(update(table, updates))
+  if (creations.length > 0) statements.push(create(table, creations))
+  const onlyUpdates = updates.length === writes.length
+  statements.push(look(table, sorted, onlyUpdates ? updates.length : undefined))
+  return {
+    statements,
+    verdicts: (answers) =>
+      onlyUpdates && answers[0]!.changed === updates.length
+        ? writes.map(() => committed)
+        : decide(writes, answers.at(-1)!)
+  }
+}
+
+const decide = (writes: ReadonlyArray<Write>, answer: Answer): ReadonlyArray<Verdict> => {
+  const records = found(answer)
+  return writes.map(({ expected, name, next }): Verdict => {
+    const there = records.get(name)
+    const current = toRecord(there)
+    // No revision is ever used twice: where the new one is stored, it was stored by this transaction.
+    const holds = next === undefined ? (current?.revision ?? null) === expected : there?.revision === next.revision
+    return holds ? committed : { committed: false, current: [current] }
+  })
+}
+
+const updateOne = (table: string, write: Write): string =>
+  `UPDATE ${table} AS s SET s.data=${Sql.data(write.next!.data)},s.expires_at=${Sql.now}+${Sql.stays(write)},` +
+  `s.revision=${Sql.text(write.next!.revision)} ` +
+  `WHERE s.name=${Sql.text(write.name)} AND s.revision=${Sql.text(write.expected!)} AND ${Sql.alive("s")}`
+
+const update = (table: string, writes: ReadonlyArray<Write>): string =>
+  `UPDATE ${values(writes)} AS n STRAIGHT_JOIN ${table} AS s ON s.name=n.name ` +
+  `SET s.data=n.data,s.expires_at=${Sql.now}+n.stays,s.revision=n.revision ` +
+  `WHERE s.revision=n.expected AND ${Sql.alive("s")}`
+
+// The assignments run from left to right, and what they ask is whether the row has expired: that column comes last.
+const create = (table: string, writes: ReadonlyArray<Write>): string => {
+  const replace = (column: string, value: string) => `${column}=IF(${Sql.gone(table)},${value},${table}.${column})`
+  return `INSERT INTO ${table} (name,revision,data,expires_at) ` +
+    `SELECT n.name,n.revision,n.data,${Sql.now}+n.stays FROM ${values(writes)} AS n ON DUPLICATE KEY UPDATE ` +
+    `${replace("data", "n.data")},${replace("revision", "n.revision")},` +
+    replace("expires_at", `${Sql.now}+n.stays`)
+}
+
+/** The records, without the data of those that are as the writer knows them. Of updates that all held, none. */
+const look = (table: string, writes: ReadonlyArray<Write>, updates: number | undefined): string => {
+  const known = writes.map(({ expected, name, next }) => [
+    Sql.text(name),
+    Sql.nullable(next === undefined ? expected : next.revision)
+  ])
+  return `SELECT ${columns(Sql.gone("s"), "IF(s.revision=n.known,NULL,s.data)")} ` +
+    `FROM ${Sql.derived(["name", "known"], known)} AS n STRAIGHT_JOIN ${table} AS s ON s.name=n.name` +
+    (updates === undefined ? "" : ` WHERE ROW_COUNT()<${updates}`)
+}
+
+const values = (writes: ReadonlyArray<Write>): string =>
+  Sql.derived(
+    ["name", "expected", "revision", "data", "stays"],
+    writes.map((write) => [
+      Sql.text(write.name),
+      Sql.nullable(write.expected),
+      Sql.text(write.next!.revision),
+      Sql.data(write.next!.data),
+      Sql.stays(write)
+    ])
+  )

@@ -1,0 +1,154 @@
+/**
+ * What goes wrong between us and a server, and what can be done about it.
+ */
+import { DriverError } from "../../ScopedError.ts"
+
+export interface Fault {
+  readonly _tag: "Fault"
+  readonly reason: DriverError["reason"]
+  readonly description: string
+  /** Whether the server may have carried out what it was sent all the same. */
+  readonly inDoubt: boolean
+  readonly cause?: unknown
+  readonly remedy?: Remedy | undefined
+}
+
+/**
+ * How to get an answer after all, where the server has done nothing yet:
+ *
+ * - `Load`: it does not know the script; send its text.
+ * - `Later`: its state is about to change.
+ * - `Failover`: the same, if there is somebody who changes it.
+ * - `Alone`: the keys of a slot that is being moved are in two places; send what concerns one key by itself.
+ * - `Moved`: another node has the slot.
+ * - `Ask`: another node may have this key already.
+ */
+export type Remedy =
+  | { readonly _tag: "Load" | "Later" | "Failover" | "Alone" | "Moved" }
+  | { readonly _tag: "Ask"; readonly address: string }
+
+export const make = (
+  reason: Fault["reason"],
+  description: string,
+  more?: { readonly inDoubt?: boolean; readonly cause?: unknown; readonly remedy?: Remedy | undefined }
+): Fault => ({ _tag: "Fault", reason, description, inDoubt: false, ...more })
+
+export const isFault = (u: unknown): u is Fault =>
+  typeof u === "object" && u !== null && "_tag" in u && u._tag === "Fault"
+
+export const toDriverError = (fault: Fault, operation: DriverError["operation"]): DriverError =>
+  new DriverError({
+    driver: "redis",
+    operation,
+    reason: fault.reason,
+    description: fault.description,
+    inDoubt: operation === "commit" && fault.inDoubt,
+    ...(fault.cause === undefined ? {} : { cause: fault.cause })
+  })
+
+export const closed = make("Closed", "the driver was closed: keep its layer open for as long as it is used")
+
+/** The connection went away with commands on the way. */
+export const lost = (address: string, cause?: unknown): Fault =>
+  make("Unavailable", `the connection to ${address} was lost before the answer came${because(cause)}`, {
+    inDoubt: true,
+    ...(cause === undefined ? {} : { cause })
+  })
+
+export const late = (address: string, millis: number): Fault =>
+  make("Timeout", `${address} did not answer within ${millis} ms: is it overloaded, stopped or cut off`, {
+    inDoubt: true
+  })
+
+/** There was no connection to send it on. */
+export const unreachable = (address: string, cause?: unknown): Fault =>
+  make(
+    "Unavailable",
+    cause === undefined
+      ? `${address} takes connections but is not ready, or does not answer: is it loading, stopped or cut off`
+      : `${address} cannot be reached${because(cause)}: check that the server runs, and the address`,
+    cause === undefined ? {} : { cause }
+  )
+
+const because = (cause: unknown): string => cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : ""
+
+/** What an error that ioredis rejected a command with, or told of a connection, stands for. */
+export const fromError = (address: string, error: unknown): Fault => {
+  if (!(error instanceof Error)) return lost(address, error)
+  if (error.name === "ReplyError") return fromReply(address, error)
+  if (error.message.includes("enableOfflineQueue")) return unreachable(address)
+  if (error.message === "Command timed out") {
+    return make("Timeout", `${address} did not answer within the "commandTimeout" of the ioredis client`, {
+      inDoubt: true,
+      cause: error
+    })
+  }
+  return lost(address, error)
+}
+
+// Redis 6 wraps what a command inside a script failed with; later versions put it first.
+const wrapped = /@user_script: ?\d+: -?([A-Z]{2,} .*)$/
+
+const fromReply = (address: string, cause: Error): Fault => {
+  const message = wrapped.exec(cause.message)?.[1] ?? cause.message
+  const [code = ""] = message.split(" ", 1)
+  const known = replies[code]
+  if (known !== undefined) {
+    const [reason, description, remedy] = known
+    return make(reason, `${address} answered ${description}`, { cause, remedy: remedy && { _tag: remedy } })
+  }
+  switch (code) {
+    case "ASK":
+      return make("Unavailable", `${address} is giving the slot away (ASK)`, {
+        cause,
+        remedy: { _tag: "Ask", address: message.split(" ")[2] ?? "" }
+      })
+    case "WRONGTYPE":
+      return make("Corrupt", message.slice("WRONGTYPE ".length), { cause })
+  }
+  if (/unknown command/i.test(message)) {
+    return make(
+      "Forbidden",
+      `${address} does not know a command that this driver needs (${message}): it was disabled, or this is not Redis`,
+      { cause }
+    )
+  }
+  // Whatever it is, it may have come after a part of the batch was applied.
+  return make("Unknown", `${address} answered with an error (${message}): see "cause"`, { inDoubt: true, cause })
+}
+
+type Known = readonly [Fault["reason"], string, Exclude<Remedy["_tag"], "Ask">?]
+
+// Each of these is given before the first write of a script, never after it.
+const replies: { readonly [code: string]: Known | undefined } = {
+  NOSCRIPT: ["Unavailable", "that it does not have the script (NOSCRIPT)", "Load"],
+  LOADING: ["Unavailable", "that it is still loading its data (LOADING): wait until it has", "Later"],
+  CLUSTERDOWN: ["Unavailable", "that its cluster is down (CLUSTERDOWN): see CLUSTER INFO", "Later"],
+  MASTERDOWN: ["Unavailable", "that it has lost its master (MASTERDOWN): see INFO replication", "Later"],
+  TRYAGAIN: ["Unavailable", "that the slot is being moved (TRYAGAIN): wait until it has been", "Alone"],
+  MOVED: ["Unavailable", "that another server has the slot (MOVED), and so on: it is part of a cluster, so set \"cluster\"", "Moved"],
+  READONLY: ["Forbidden", "that it is a read-only replica (READONLY): give the address of the primary", "Failover"],
+  OOM: [
+    "Full",
+    "that its memory is full (OOM): raise \"maxmemory\", or remove what is not needed; scopes can still be removed"
+  ],
+  MISCONF: [
+    "Full",
+    "that it cannot save its data to disk, and so takes no writes (MISCONF): free disk space, and see its log"
+  ],
+  NOREPLICAS: [
+    "Unavailable",
+    "that too few replicas follow it (NOREPLICAS): start them, or lower \"min-replicas-to-write\""
+  ],
+  NOAUTH: ["Forbidden", "that it wants a password (NOAUTH): set \"password\", and \"username\" if it has users"],
+  WRONGPASS: ["Forbidden", "that the username or the password is wrong (WRONGPASS)"],
+  NOPERM: [
+    "Forbidden",
+    "that this user may not do it (NOPERM): permit the commands, keys and channels that this driver's documentation lists"
+  ],
+  BUSY: [
+    "Unavailable",
+    "that it is busy with another script (BUSY): wait for it, or end it with SCRIPT KILL"
+  ],
+  UNKILLABLE: ["Unavailable", "that it is busy with another script (UNKILLABLE): wait for it"],
+}

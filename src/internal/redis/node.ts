@@ -1,0 +1,144 @@
+/**
+ * One connection to one server: waits until it can be used, sends, and gives every command an outcome.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Command, type Redis } from "ioredis"
+import * as Fault from "./fault.ts"
+
+export interface Value {
+  readonly _tag: "Value"
+  readonly value: unknown
+}
+
+export type Reply = Value | Fault.Fault
+
+/** A command and its arguments. Keys are sent as they are, without the client's `keyPrefix`. */
+export type Line = readonly [command: string, ...args: ReadonlyArray<string>]
+
+export interface Node {
+  readonly address: string
+  readonly redis: Redis
+  readonly isReady: () => boolean
+  /** Waits until it can be used. What stands in the way is given at once where waiting would not help. */
+  readonly ready: (millis: number) => Effect.Effect<Fault.Fault | undefined>
+  /** Sends commands one right after the other, and waits for all of the answers. Never fails. */
+  readonly exec: (lines: ReadonlyArray<Line>, millis: number) => Effect.Effect<ReadonlyArray<Reply>>
+  /** Takes our listeners off the client again. */
+  readonly release: () => void
+}
+
+export const addressOf = (redis: Redis): string => {
+  const { host, name, path, port, sentinels } = redis.options
+  if (sentinels != null) return `the Redis server ${JSON.stringify(name)}`
+  return `the Redis server at ${path ?? `${host}:${port}`}`
+}
+
+export const send = (redis: Redis, [name, ...args]: Line): Promise<unknown> => {
+  const command = new Command(name, args, { replyEncoding: "utf8" })
+  redis.sendCommand(command)
+  return command.promise
+}
+
+export const make = (redis: Redis, options: { readonly clock: Clock.Clock; readonly patience: number }): Node => {
+  const address = addressOf(redis)
+  const pending = new Set<(fault: Fault.Fault) => void>()
+  const waiting = new Set<(fault: Fault.Fault | undefined) => void>()
+  const now = () => options.clock.currentTimeMillisUnsafe()
+  let lastError: Error | undefined
+  let wasReady = redis.status === "ready"
+  let downSince = now()
+
+  const wake = (fault: Fault.Fault | undefined) => {
+    for (const resume of waiting) resume(fault)
+    waiting.clear()
+  }
+
+  const listeners: { readonly [event: string]: (error: Error) => void } = {
+    ready: () => {
+      lastError = undefined
+      wasReady = true
+      wake(undefined)
+    },
+    error: (error) => {
+      lastError = error
+      const fault = Fault.fromError(address, error)
+      // Credentials do not become right by waiting.
+      if (fault.reason === "Forbidden") wake(fault)
+    },
+    // A command that was on the way may be resent by ioredis or forgotten, depending on its options. Neither is waited
+    // for: whoever sent it decides what to do.
+    close: () => {
+      if (wasReady) downSince = now()
+      wasReady = false
+      for (const lose of pending) lose(Fault.lost(address, lastError))
+      pending.clear()
+    },
+    end: () => wake(Fault.unreachable(address, lastError ?? new Error("Connection is closed.")))
+  }
+  for (const [event, listener] of Object.entries(listeners)) redis.on(event, listener)
+
+  return {
+    address,
+    redis,
+    isReady: () => redis.status === "ready",
+    ready: (millis) =>
+      Effect.suspend(() => {
+        if (redis.status === "ready") return Effect.undefined
+        if (redis.status === "end") return Effect.succeed(Fault.unreachable(address, new Error("Connection is closed.")))
+        if (redis.status === "wait") {
+          downSince = now()
+          redis.connect().catch(() => {})
+        }
+        // Short outages are waited out. During a long one each call would wait for nothing.
+        if (lastError !== undefined && now() - downSince > options.patience) {
+          return Effect.succeed(Fault.unreachable(address, lastError))
+        }
+        return Effect.map(
+          Effect.timeoutOption(
+            Effect.callback<Fault.Fault | undefined>((resume) => {
+              const listener = (fault: Fault.Fault | undefined) => resume(Effect.succeed(fault))
+              waiting.add(listener)
+              return Effect.sync(() => waiting.delete(listener))
+            }),
+            millis
+          ),
+          Option.getOrElse(() => Fault.unreachable(address, lastError))
+        )
+      }),
+    exec: (lines, millis) =>
+      Effect.suspend(() => {
+        const replies: Array<Reply | undefined> = lines.map(() => undefined)
+        const answered = Effect.callback<void>((resume) => {
+          let open = lines.length
+          const settle = (i: number, reply: Reply) => {
+            if (replies[i] !== undefined) return
+            replies[i] = reply
+            if (--open > 0) return
+            pending.delete(lose)
+            resume(Effect.void)
+          }
+          const lose = (fault: Fault.Fault) => lines.forEach((_, i) => settle(i, fault))
+          pending.add(lose)
+          lines.forEach((line, i) => {
+            if (redis.status !== "ready") return settle(i, Fault.unreachable(address, lastError))
+            send(redis, line).then(
+              (value) => settle(i, { _tag: "Value", value }),
+              (error) => settle(i, Fault.fromError(address, error))
+            )
+          })
+          return Effect.sync(() => pending.delete(lose))
+        })
+        return Effect.map(
+          Effect.timeoutOption(answered, millis),
+          () => replies.map((reply) => reply ?? Fault.late(address, millis))
+        )
+      }),
+    release: () => {
+      for (const [event, listener] of Object.entries(listeners)) redis.off(event, listener)
+      for (const lose of pending) lose(Fault.lost(address))
+      wake(Fault.closed)
+    }
+  }
+}

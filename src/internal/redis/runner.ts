@@ -1,0 +1,183 @@
+/**
+ * Runs scripts where their keys are: finds the server, follows the keys when they move, and comes again when a server
+ * says that it cannot yet. Ends in time.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Fault from "./fault.ts"
+import type { Line, Node, Reply } from "./node.ts"
+import type { Router } from "./router.ts"
+import type { Script } from "./script.ts"
+
+/** A script to run on keys of one slot. */
+export interface Job {
+  readonly slot: number
+  readonly script: Script
+  readonly keys: ReadonlyArray<string>
+  readonly args: ReadonlyArray<string>
+  /** Whether it concerns more than what has to be together. */
+  readonly divisible: boolean
+}
+
+/** What became of a job, and of the commands that followed it on its connection. */
+export interface Outcome {
+  readonly reply: Reply
+  readonly followers: ReadonlyArray<Reply>
+}
+
+export interface Options {
+  readonly millis: number
+  /** Whether it does no harm to run a job again that may have been run. */
+  readonly repeatable: boolean
+  /** Sent behind the jobs on each connection. */
+  readonly followers: ReadonlyArray<Line>
+  /** What must be true of a server before jobs are sent to it. */
+  readonly admit?: ((node: Node, millis: number) => Effect.Effect<Fault.Fault | undefined>) | undefined
+}
+
+export interface Runner {
+  /** The outcomes of jobs, in their order. Never fails. */
+  readonly run: (jobs: ReadonlyArray<Job>, options: Options) => Effect.Effect<ReadonlyArray<Outcome>>
+}
+
+/** How long to wait before trying again what a server could not do yet. */
+const pause = 25
+
+/** Which part of its time a call keeps for the answer: what is sent too late is in doubt without need. */
+const reserve = 1 / 4
+
+export const make = (router: Router, clock: Clock.Clock): Runner => {
+  const now = () => clock.currentTimeMillisUnsafe()
+
+  const line = ({ args, keys, script }: Job, how: "evalsha" | "eval"): Line => [
+    how,
+    how === "evalsha" ? script.sha : script.text,
+    String(keys.length),
+    ...keys,
+    ...args
+  ]
+
+  const send = Effect.fnUntraced(function*(
+    node: Node,
+    jobs: ReadonlyArray<Job>,
+    how: "evalsha" | "eval",
+    asking: boolean,
+    deadline: number,
+    options: Options
+  ) {
+    const lines: Array<Line> = []
+    for (const job of jobs) {
+      if (asking) lines.push(["asking"])
+      lines.push(line(job, how))
+    }
+    const sent = lines.length
+    const replies = yield* node.exec([...lines, ...options.followers], Math.max(deadline - now(), 1))
+    const followers = replies.slice(sent)
+    return jobs.map((_, i): Outcome => ({ reply: replies[asking ? 2 * i + 1 : i]!, followers }))
+  })
+
+  /** Sends jobs to a server, at once, and again with the texts of their scripts where it has not got them. */
+  const deliver = Effect.fnUntraced(function*(
+    node: Node,
+    jobs: ReadonlyArray<Job>,
+    asking: boolean,
+    deadline: number,
+    options: Options
+  ) {
+    const refused = options.admit && (yield* options.admit(node, Math.max(deadline - now(), 0)))
+    if (refused !== undefined) return jobs.map((): Outcome => ({ reply: refused, followers: [] }))
+    const outcomes = yield* send(node, jobs, "evalsha", asking, deadline, options)
+    const unknown = jobs.filter((_, i) => remedyOf(outcomes[i]!.reply) === "Load")
+    if (unknown.length === 0) return outcomes
+    const loaded = yield* send(node, unknown, "eval", asking, deadline, options)
+    return jobs.map((job, i) => loaded[unknown.indexOf(job)] ?? outcomes[i]!)
+  })
+
+  /** Tries until there is an answer, or something that no other try would mend. */
+  const persist = Effect.fnUntraced(function*(job: Job, first: Outcome | undefined, deadline: number, options: Options) {
+    const sendBy = deadline - options.millis * reserve
+    let outcome = first
+    for (let tries = 0;; tries++) {
+      const left = sendBy - now()
+      if (outcome !== undefined) {
+        if (!mends(outcome.reply, job, options) || left <= 0) return outcome
+        const remedy = remedyOf(outcome.reply)
+        if (remedy === "Moved" || remedy === undefined) yield* Effect.timeoutOption(router.refresh, left)
+        if (remedy !== "Ask" && (remedy !== "Moved" || tries > 1)) yield* Effect.sleep(Math.min(pause, left))
+      }
+      const asked = outcome?.reply._tag === "Fault" && outcome.reply.remedy?._tag === "Ask"
+        ? outcome.reply.remedy.address
+        : undefined
+      const millis = Math.max(sendBy - now(), 0)
+      const node = yield* Effect.result(asked === undefined ? router.find(job.slot, millis) : router.at(asked, millis))
+      if (Result.isFailure(node)) return outcome ?? { reply: node.failure, followers: [] }
+      outcome = (yield* deliver(node.success, [job], asked !== undefined, deadline, options))[0]!
+    }
+  })
+
+  const mends = (reply: Reply, job: Job, options: Options): boolean => {
+    if (reply._tag === "Value") return false
+    switch (reply.remedy?._tag) {
+      case undefined:
+        return options.repeatable && reply.inDoubt && reply.reason === "Unavailable"
+      case "Failover":
+        return router.failsOver
+      case "Alone":
+        return router.clustered && !job.divisible
+      case "Moved":
+      case "Ask":
+        return router.clustered
+      case "Load":
+      case "Later":
+        return true
+    }
+  }
+
+  /** All that is for one server. `node` is `undefined` where it is not known yet which one that is. */
+  const settle = Effect.fnUntraced(function*(
+    node: Node | undefined,
+    places: ReadonlyArray<number>,
+    jobs: ReadonlyArray<Job>,
+    outcomes: Array<Outcome | undefined>,
+    deadline: number,
+    options: Options
+  ) {
+    if (node !== undefined) {
+      const arrived = yield* deliver(node, places.map((place) => jobs[place]!), false, deadline, options)
+      arrived.forEach((outcome, i) => outcomes[places[i]!] = outcome)
+    }
+    const open = places.filter((place) => {
+      const outcome = outcomes[place]
+      return outcome === undefined || mends(outcome.reply, jobs[place]!, options)
+    })
+    if (open.length === 0) return
+    yield* Effect.forEach(open, (place) =>
+      Effect.map(persist(jobs[place]!, outcomes[place], deadline, options), (outcome) => {
+        outcomes[place] = outcome
+      }), { concurrency: "unbounded", discard: true })
+  })
+
+  return {
+    run: Effect.fnUntraced(function*(jobs, options) {
+      const deadline = now() + options.millis
+      const outcomes: Array<Outcome | undefined> = jobs.map(() => undefined)
+      const groups = new Map<Node | undefined, Array<number>>()
+      jobs.forEach(({ slot }, place) => {
+        const node = router.peek(slot)
+        const places = groups.get(node)
+        if (places === undefined) groups.set(node, [place])
+        else places.push(place)
+      })
+      // No server is waited for on account of another.
+      yield* Effect.forEach(groups, ([node, places]) => settle(node, places, jobs, outcomes, deadline, options), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      return outcomes.map((outcome) => outcome!)
+    })
+  }
+}
+
+const remedyOf = (reply: Reply): Fault.Remedy["_tag"] | undefined =>
+  reply._tag === "Fault" ? reply.remedy?._tag : undefined

@@ -1,0 +1,86 @@
+/** Hints that must come although nobody sends them. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Stream } from "effect"
+import type { Driver } from "../src/Driver.ts"
+import { commit, create, driver, record, write } from "./redis/helpers.ts"
+import { proxy } from "./redis/proxy.ts"
+import { redisServer, until } from "./servers/redis.ts"
+
+/** Counts the hints of each name. */
+const watch = Effect.fnUntraced(function*(redis: Driver, names: ReadonlyArray<string>) {
+  const hints = new Map<string, number>(names.map((name) => [name, 0]))
+  yield* redis.changes(names).pipe(
+    Stream.runForEach((name) => Effect.sync(() => hints.set(name, hints.get(name)! + 1))),
+    Effect.forkScoped
+  )
+  // One when it begins to watch, one when the subscription stands.
+  yield* until("it listens", Effect.sync(() => [...hints.values()].every((count) => count >= 2)))
+  return {
+    count: (name: string) => hints.get(name)!,
+    more: (name: string, than: number) => until(`a hint of ${name}`, Effect.sync(() => hints.get(name)! > than))
+  }
+})
+
+describe("hints of changes in Redis", { concurrent: true }, () => {
+  for (const how of ["is cut", "is cut without a word"]) {
+    it.live(`come for every name when the connection ${how} and comes back`, () =>
+      Effect.gen(function*() {
+        const server = yield* redisServer()
+        const wire = yield* proxy(server.port)
+        const watching = yield* driver(wire.port, { timeout: "400 millis" })
+        const writing = yield* driver(server)
+        const names = Array.from({ length: 700 }, (_, i) => `${i}`)
+        const hints = yield* watch(watching, names)
+        const before = names.map((name) => hints.count(name))
+        wire.mode = how === "is cut" ? "closed" : "dead"
+        if (how === "is cut") wire.cut()
+        assert.isTrue(yield* commit(writing, create("0")))
+        yield* Effect.sleep("200 millis")
+        assert.strictEqual(hints.count("0"), before[0])
+        wire.mode = "open"
+        for (const [i, name] of names.entries()) yield* hints.more(name, before[i]!)
+        const again = hints.count("1")
+        assert.isTrue(yield* commit(writing, create("1")))
+        yield* hints.more("1", again)
+      }))
+  }
+
+  it.live("come when the server cuts them off, or is another one", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server)
+      const hints = yield* watch(redis, ["a"])
+      yield* server.call("client", "kill", "type", "pubsub")
+      yield* hints.more("a", 2)
+      const before = hints.count("a")
+      yield* server.stop("SIGKILL")
+      yield* redisServer({ port: server.port })
+      yield* hints.more("a", before)
+    }))
+
+  it.live("come when a record expires", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server)
+      const first = record()
+      const expiring = { ...write("before", null, first), expiresIn: Duration.millis(700) }
+      assert.isTrue(yield* commit(redis, [expiring]))
+      const hints = yield* watch(redis, ["before", "after", "kept", "shortened"])
+      for (const [name, millis] of [["after", 300], ["kept", 300], ["shortened", 60_000]] as const) {
+        assert.isTrue(
+          yield* commit(redis, [{ ...write(name, null, first), expiresIn: Duration.millis(millis) }])
+        )
+      }
+      assert.isTrue(yield* commit(redis, [write("kept", first, record())]))
+      assert.isTrue(
+        yield* commit(redis, [{ ...write("shortened", first, record()), expiresIn: Duration.millis(300) }])
+      )
+      for (const [name, than] of [["after", 3], ["shortened", 4], ["before", 2]] as const) {
+        yield* hints.more(name, than)
+        assert.deepStrictEqual(yield* redis.read([name]), [null])
+      }
+      // A hint each for the subscription, the commits, and the end of those that expire.
+      yield* Effect.sleep("100 millis")
+      assert.deepStrictEqual(["before", "after", "kept", "shortened"].map(hints.count), [3, 4, 4, 5])
+    }))
+})

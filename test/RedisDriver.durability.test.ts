@@ -1,0 +1,108 @@
+/** What `wait` and `waitAof` promise. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { commit, counter, create, driver, increment, layer, record, refusal, says, stored, write } from "./redis/helpers.ts"
+import { proxy } from "./redis/proxy.ts"
+import { flags, redisReplica, redisServer, type RedisServer, until, version } from "./servers/redis.ts"
+
+/** Makes a replica lag: what it has acknowledged stays as it is. */
+const lagging = Effect.fnUntraced(function*(primary: RedisServer, replica: RedisServer) {
+  yield* until(
+    "the replica has caught up",
+    Effect.map(primary.call("wait", 1, 1000), (count) => Number(count) === 1)
+  )
+  yield* replica.signal("SIGSTOP")
+})
+
+describe("an update in Redis", { concurrent: true }, () => {
+  it.live("waits for replicas, and says that it is committed where too few have it", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const replica = yield* redisReplica(primary)
+      const options = { wait: { replicas: 1, timeout: "300 millis" } } as const
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* increment(counter("a")), 1)
+        assert.strictEqual(yield* stored(replica, "a"), 1)
+        yield* lagging(primary, replica)
+        const error = yield* Effect.flip(increment(counter("a")))
+        assert.strictEqual(error._tag, "NotReplicatedError")
+        assert.include(error.message, "committed on the primary, but only 0 of 1 replicas")
+        assert.strictEqual(yield* stored(primary, "a"), 2)
+        yield* replica.signal("SIGCONT")
+        assert.strictEqual(yield* increment(counter("a")), 3)
+        assert.strictEqual(yield* stored(replica, "a"), 3)
+      }).pipe(Effect.provide(layer(primary, options)))
+    }))
+
+  it.live("that is refused needs no replica", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const redis = yield* driver(primary, { wait: { replicas: 1, timeout: "100 millis" } })
+      const first = record()
+      says(yield* refusal(redis, create("a", first)), "NotReplicated", "0 of 1")
+      assert.isFalse(yield* commit(redis, create("a")))
+      // The very same once more is found applied, and still has no replica.
+      says(yield* refusal(redis, create("a", first)), "NotReplicated", "0 of 1")
+      assert.deepStrictEqual(yield* redis.read(["a"]), [first])
+      const two = yield* driver(primary, { wait: { replicas: 0 } })
+      assert.isTrue(yield* commit(two, [write("a", first, record())]))
+    }))
+
+  it.live("whose answer was lost waits for replicas as well when it is sent again", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const replica = yield* redisReplica(primary)
+      const wire = yield* proxy(primary.port)
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* increment(counter("a")), 1)
+        yield* lagging(primary, replica)
+        let dropped = false
+        wire.inspect = (answer) => {
+          if (dropped || !answer.includes("*1\r\n")) return true
+          dropped = true
+          return false
+        }
+        // The first sending was applied and has no replica either, though the connection of the second wrote nothing.
+        const error = yield* Effect.flip(increment(counter("a")))
+        assert.strictEqual(error._tag, "NotReplicatedError")
+        assert.isTrue(dropped)
+        yield* replica.signal("SIGCONT")
+      }).pipe(Effect.provide(layer(wire.port, { wait: { replicas: 1, timeout: "200 millis" } })))
+      assert.strictEqual(yield* stored(primary, "a"), 2)
+    }))
+
+  it.live("waits for disks where the server can, and is not sent where it cannot", () =>
+    Effect.gen(function*() {
+      const durable = yield* redisServer({ args: flags({ appendonly: "yes", appendfsync: "everysec" }) })
+      const fleeting = yield* redisServer()
+      const waitAof = { local: 1, timeout: "3 seconds" } as const
+      const cannot = yield* driver(fleeting, { waitAof })
+      for (let i = 0; i < 2; i++) says(yield* refusal(cannot, create("a")), "Forbidden", /WAITAOF/i)
+      assert.isUndefined(yield* stored(fleeting, "a"))
+      const can = yield* driver(durable, { waitAof })
+      if ((yield* version(durable)) < 7.2) {
+        says(yield* refusal(can, create("a")), "Forbidden", "7.2")
+        assert.isUndefined(yield* stored(durable, "a"))
+        return
+      }
+      assert.isTrue(yield* commit(can, create("a")))
+      const more = yield* driver(durable, { waitAof: { local: 1, replicas: 1, timeout: "1500 millis" } })
+      says(yield* refusal(more, create("b")), "NotReplicated", "0 of 1 of its replicas")
+      assert.strictEqual(yield* stored(durable, "b"), 1)
+    }))
+
+  it.live("that only reads waits for nobody, and tells nobody", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const redis = yield* driver(primary, { wait: { replicas: 1, timeout: "1 second" } })
+      const hints: Array<string> = []
+      yield* Effect.forkScoped(Stream.runForEach(redis.changes(["a"]), (name) => Effect.sync(() => hints.push(name))))
+      yield* until("it listens", Effect.sync(() => hints.length >= 2))
+      const start = performance.now()
+      assert.isFalse(yield* commit(redis, [{ name: "a", expected: "t:0", next: undefined }]))
+      assert.isTrue(yield* commit(redis, [{ name: "a", expected: null, next: undefined }]))
+      assert.deepStrictEqual(yield* redis.read(["a"]), [null])
+      assert.isBelow(performance.now() - start, 900)
+      assert.strictEqual(hints.length, 2)
+    }))
+})

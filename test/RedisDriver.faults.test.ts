@@ -1,0 +1,185 @@
+/** Servers that crash, hang and are cut off. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Schedule } from "effect"
+import * as Scoped from "../src/Scoped.ts"
+import { commit, counter, countWhile, create, driver, increment, layer, refusal, says, stored } from "./redis/helpers.ts"
+import { proxy } from "./redis/proxy.ts"
+import { flags, redisServer, until } from "./servers/redis.ts"
+import { freePort } from "./servers/server.ts"
+
+const timeout = "1 second"
+
+describe("a Redis server", { concurrent: true }, () => {
+  it.live("that is killed and started again has all that was acknowledged, once", () =>
+    Effect.gen(function*() {
+      const args = flags({ appendonly: "yes", appendfsync: "always" })
+      let server = yield* redisServer({ args })
+      const { directory, port } = server
+      let running = true
+      const counting = yield* countWhile("count", 8, () => running).pipe(
+        Effect.provide(layer(server)),
+        Effect.forkChild
+      )
+      for (let kills = 0; kills < 5; kills++) {
+        yield* Effect.sleep("150 millis")
+        yield* server.stop("SIGKILL")
+        server = yield* redisServer({ args, port, directory })
+      }
+      yield* Effect.sleep("150 millis")
+      running = false
+      const tally = yield* Fiber.join(counting)
+      assert.deepStrictEqual([tally.failed, tally.unknown, tally.errors], [0, 0, []])
+      assert.isAbove(tally.done, 100)
+      assert.strictEqual(yield* stored(server, "count"), tally.done)
+    }), 30_000)
+
+  it.live("that cuts the connections all the time applies every update once", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      let running = true
+      const counting = yield* countWhile("count", 16, () => running).pipe(
+        Effect.provide(layer(server)),
+        Effect.forkChild
+      )
+      for (let kills = 0; kills < 60; kills++) {
+        yield* server.call("client", "kill", "type", "normal")
+        yield* Effect.sleep("10 millis")
+      }
+      running = false
+      const tally = yield* Fiber.join(counting)
+      assert.deepStrictEqual([tally.failed, tally.unknown, tally.errors], [0, 0, []])
+      assert.strictEqual(yield* stored(server, "count"), tally.done)
+    }))
+
+  it.live("whose answers are lost applies every update once", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      let answers = 0
+      let dropped = 0
+      // The answer to a script that committed.
+      wire.inspect = (answer) => {
+        if (!answer.includes("*1\r\n:1\r\n") || ++answers % 7 !== 0) return true
+        dropped++
+        return false
+      }
+      const [one, two] = [counter("one"), counter("two")]
+      const both = Scoped.all({ one, two })
+      const transfer = Scoped.update(both, ({ one, two }) => [undefined, { one: one + 1, two: two - 1 }])
+      yield* Effect.forEach(Array.from({ length: 400 }), (_, i) => i % 4 === 0 ? transfer : increment(one), {
+        concurrency: 4
+      }).pipe(Effect.provide(layer(wire.port)))
+      assert.isAbove(dropped, 5)
+      assert.deepStrictEqual([yield* stored(server, "one"), yield* stored(server, "two")], [400, -100])
+    }))
+
+  it.live("that answers late, or not at all for a while, applies every update once", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      yield* Effect.gen(function*() {
+        yield* increment(counter("count"))
+        wire.mode = "deaf"
+        const some = yield* Effect.forkChild(Effect.forEach([1, 2, 3], () => increment(counter("count"))))
+        yield* Effect.sleep("700 millis")
+        wire.mode = "open"
+        yield* Fiber.join(some)
+        wire.mode = "dead"
+        const more = yield* Effect.forkChild(increment(counter("count")))
+        yield* Effect.sleep("700 millis")
+        wire.mode = "open"
+        wire.delay = 100
+        assert.strictEqual(yield* Fiber.join(more), 5)
+      }).pipe(Effect.provide(layer(wire.port, { timeout: "300 millis" })))
+      assert.strictEqual(yield* stored(server, "count"), 5)
+    }))
+
+  it.live("that goes silent leaves the commit in doubt, in time", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      const redis = yield* driver(wire.port, { timeout })
+      assert.isTrue(yield* commit(redis, create("a")))
+      wire.mode = "deaf"
+      const start = performance.now()
+      says(yield* refusal(redis, create("b")), "Timeout", "1000 ms", true)
+      assert.isBelow(performance.now() - start, 2000)
+      // It was applied all the same.
+      assert.strictEqual(yield* stored(server, "b"), 1)
+      wire.mode = "open"
+      assert.isTrue(yield* commit(redis, create("c")))
+    }))
+
+  it.live("that takes connections and never answers fails every call in time", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      wire.mode = "dead"
+      const redis = yield* driver(wire.port, { timeout })
+      const start = performance.now()
+      const [first, second] = yield* Effect.all(
+        [refusal(redis, create("a")), Effect.flip(redis.read(["a"]))],
+        { concurrency: "unbounded" }
+      )
+      assert.isBelow(performance.now() - start, 2000)
+      for (const error of [first, second]) says(error, "Unavailable", "is not ready, or does not answer")
+      wire.mode = "open"
+      assert.isTrue(
+        yield* commit(redis, create("a")).pipe(Effect.retry(Schedule.upTo(Schedule.spaced("10 millis"), { duration: "5 seconds" })))
+      )
+    }))
+
+  it.live("that is not there fails every call, and is used once it is", () =>
+    Effect.gen(function*() {
+      const port = yield* freePort
+      yield* Effect.gen(function*() {
+        const start = performance.now()
+        const error = yield* Effect.flip(increment(counter("count")))
+        assert.isBelow(performance.now() - start, 2000)
+        assert.strictEqual(error._tag, "DriverError")
+        if (error._tag === "DriverError") says(error, "Unavailable", "ECONNREFUSED")
+        // It has been away for longer than anybody waits, so nobody does.
+        const again = performance.now()
+        yield* Effect.flip(increment(counter("count")))
+        assert.isBelow(performance.now() - again, 500)
+        yield* redisServer({ port })
+        yield* until(
+          "updates work",
+          Effect.map(Effect.result(increment(counter("count"))), (result) => result._tag === "Success")
+        )
+      }).pipe(Effect.provide(layer(port, { timeout })))
+    }))
+
+  it.live("that is away for a moment is waited for", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server)
+      assert.isTrue(yield* commit(redis, create("a")))
+      yield* server.stop("SIGKILL")
+      const waiting = yield* Effect.forkChild(commit(redis, create("a")), { startImmediately: true })
+      yield* redisServer({ port: server.port })
+      assert.isTrue(yield* Fiber.join(waiting))
+    }))
+
+  it.live("that is stopped and goes on applies every update once", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      let running = true
+      const counting = yield* countWhile("count", 8, () => running).pipe(
+        Effect.provide(layer(server, { timeout: "300 millis" })),
+        Effect.forkChild
+      )
+      for (let stops = 0; stops < 3; stops++) {
+        yield* Effect.sleep("100 millis")
+        yield* server.signal("SIGSTOP")
+        yield* Effect.sleep("500 millis")
+        yield* server.signal("SIGCONT")
+      }
+      yield* Effect.sleep("200 millis")
+      running = false
+      const tally = yield* Fiber.join(counting)
+      assert.strictEqual(tally.unknown, 0)
+      assert.isAbove(tally.done, 10)
+      assert.strictEqual(yield* stored(server, "count"), tally.done)
+    }))
+})

@@ -1,0 +1,38 @@
+import { Duration, Effect, Layer, Redacted, Schema, type Scope } from "effect"
+import { Scoped, Storage } from "effect-scoped"
+import * as MysqlDriver from "effect-scoped/MysqlDriver"
+import type { Driver } from "../../src/Driver.ts"
+import type { DriverError } from "../../src/ScopedError.ts"
+import { mysqlServer, query } from "../servers/mysql.ts"
+
+let tables = 0
+
+/** A name for a table that nobody else uses. */
+export const freshTable = (): string => `effect_scoped_${crypto.randomUUID().slice(0, 8)}_${++tables}`
+
+/** An empty table on the server of `MYSQL_URL`, or else on a server of its own; gone when the scope closes. */
+export const store = (
+  options: MysqlDriver.Options = {}
+): Effect.Effect<Effect.Effect<Driver, DriverError, Scope.Scope>, Error, Scope.Scope> =>
+  Effect.gen(function*() {
+    const url = process.env["MYSQL_URL"] ?? (yield* mysqlServer()).url
+    const table = freshTable()
+    yield* Effect.addFinalizer(() => Effect.orDie(query(url, `DROP TABLE IF EXISTS ${table}`)))
+    return MysqlDriver.make({ url: Redacted.make(url), table, ...options })
+  })
+
+/** A driver of the server at a port, as `root` on the database `test`. */
+export const connect = (port: number, options: MysqlDriver.Options = {}) =>
+  MysqlDriver.make({ url: Redacted.make(`mysql://root@127.0.0.1:${port}/test`), ...options })
+
+export const Count = Scoped.family("count", { key: Schema.String, schema: Schema.Int, initial: 0 })
+
+export const increment = Scoped.update((count: number) => [count + 1, count + 1] as const)
+
+/** A storage over a driver, for as long as the scope is open. */
+export const storage = (driver: Driver, options?: Storage.Options) =>
+  Layer.build(Layer.fresh(Storage.layer(Effect.succeed(driver), options)))
+
+/** What an effect came to, and how many milliseconds that took. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.timed(effect), ([duration, result]) => [result, Duration.toMillis(duration)] as const)
