@@ -8,7 +8,7 @@ export default defineConfig({
     globalSetup: "test/servers/setup.ts",
     // The tests start servers and processes of their own: more files at once would only make them wait.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000
   }
 })

@@ -105,7 +105,7 @@ describe("examples/counter.ts", () => {
       const server = yield* start(data, Number(PORT))
       assert.include(yield* fails({ PORT, DATA_DIR: data }), "EADDRINUSE")
       assert.strictEqual(yield* visit(server.url), 1)
-    }))
+    }), 120_000)
 
   for (const [name, storage] of Object.entries(storages)) {
     it.live(`the same program on ${name}: two servers share the count`, () =>
