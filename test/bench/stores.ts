@@ -1,9 +1,15 @@
 /** The stores that are measured, each with what its peers do: the plain loop that a program would write without us. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Layer, Redacted, type Scope } from "effect"
 import { FileDriver, MemoryDriver, Storage } from "effect-scoped"
+import * as MysqlDriver from "effect-scoped/MysqlDriver"
+import * as RedisDriver from "effect-scoped/RedisDriver"
+import { Redis } from "ioredis"
+import * as Mysql from "mysql2/promise"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
+import { mysqlServer } from "../servers/mysql.ts"
+import { redisServer } from "../servers/redis.ts"
 import { temporaryDirectory } from "../servers/server.ts"
 
 export interface Peer {
@@ -48,7 +54,48 @@ const file: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function*() {
   }
 })
 
-export const stores: { readonly [name: string]: Effect.Effect<Store, unknown, Scope.Scope> } = { memory, file }
+const redis: Effect.Effect<Store, Error, Scope.Scope> = Effect.gen(function*() {
+  const { url } = yield* redisServer()
+  const client = yield* Effect.acquireRelease(
+    Effect.sync(() => new Redis(url, { enableAutoPipelining: true })),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+  return {
+    name: "redis",
+    layer: RedisDriver.layer({ url: Redacted.make(url) }),
+    peer: {
+      name: "INCR, auto-pipelined",
+      operation: Effect.promise(() => client.incr("peer")),
+      concurrency: [1, 64, 1_000]
+    }
+  }
+})
+
+const mysql: Effect.Effect<Store, Error, Scope.Scope> = Effect.gen(function*() {
+  const { url } = yield* mysqlServer({ durable: true })
+  const pool = yield* Effect.acquireRelease(
+    Effect.sync(() => Mysql.createPool({ uri: url, connectionLimit: 16 })),
+    (pool) => Effect.promise(() => pool.end())
+  )
+  yield* Effect.promise(() => pool.query("CREATE TABLE peer (id INT PRIMARY KEY, n BIGINT NOT NULL)"))
+  yield* Effect.promise(() => pool.query("INSERT INTO peer VALUES (0, 0)"))
+  return {
+    name: "mysql",
+    layer: MysqlDriver.layer({ url: Redacted.make(url) }),
+    peer: {
+      name: "UPDATE peer SET n = n + 1",
+      operation: Effect.promise(() => pool.query("UPDATE peer SET n = n + 1 WHERE id = 0")),
+      concurrency: [1, 64, 1_000]
+    }
+  }
+})
+
+export const stores: { readonly [name: string]: Effect.Effect<Store, unknown, Scope.Scope> } = {
+  memory,
+  file,
+  redis,
+  mysql
+}
 
 /** The stores named on the command line, or all of them. */
 export const chosen = (): ReadonlyArray<string> => {
