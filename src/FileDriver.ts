@@ -42,7 +42,7 @@ import * as Fault from "./internal/file/fault.ts"
 import * as Poll from "./internal/file/poll.ts"
 import * as Store from "./internal/file/store.ts"
 import * as Turns from "./internal/file/turns.ts"
-import * as Watchers from "./internal/file/watchers.ts"
+import { Watchers } from "./internal/watchers.ts"
 import type { DriverError } from "./ScopedError.ts"
 import * as Storage from "./Storage.ts"
 
@@ -88,13 +88,13 @@ export const make: (
     const instance = yield* randomId
     const directory = Directory.make({ fs, paths, directory: paths.resolve(options.directory), unique: instance })
     const turns = Turns.make()
-    const watchers = Watchers.make()
+    const watchers = new Watchers()
     const store = Store.make({
       fs,
       directory,
       compactAt: options.compactAt ?? 8 * 1024 * 1024,
-      touch: watchers.touch,
-      moved: watchers.touchAll
+      touch: (name) => watchers.hint(name),
+      moved: () => watchers.hintAll()
     })
 
     // An error that does not pass ends the driver.

@@ -10,9 +10,9 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { Driver, Record, Transaction, Verdict, Write } from "./Driver.ts"
+import { Watchers } from "./internal/watchers.ts"
 import * as Storage from "./Storage.ts"
 
 /**
@@ -69,7 +69,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
   const clock = yield* Clock.Clock
   const entries = new Map<string, Entry>()
   const expiring = new Set<string>()
-  const watchers = new Map<string, Set<(name: string) => void>>()
+  const watchers = new Watchers()
 
   const drop = (name: string): void => {
     entries.delete(name)
@@ -104,8 +104,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     if (expiresAt === Infinity) expiring.delete(name)
     else expiring.add(name)
     sweep(now)
-    const hints = watchers.get(name)
-    if (hints !== undefined) { for (const hint of hints) hint(name) }
+    watchers.hint(name)
   }
 
   const apply = (transaction: Transaction, now: number): Verdict => {
@@ -118,21 +117,6 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
       if (write.next !== undefined) store(write, write.next, now)
     }
     return { committed: true }
-  }
-
-  const watch = (names: ReadonlyArray<string>, hint: (name: string) => void): void => {
-    for (const name of names) {
-      const hints = watchers.get(name)
-      if (hints === undefined) watchers.set(name, new Set([hint]))
-      else hints.add(hint)
-    }
-  }
-
-  const unwatch = (names: ReadonlyArray<string>, hint: (name: string) => void): void => {
-    for (const name of names) {
-      const hints = watchers.get(name)
-      if (hints?.delete(hint) && hints.size === 0) watchers.delete(name)
-    }
   }
 
   return {
@@ -153,32 +137,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
         const now = clock.currentTimeMillisUnsafe()
         return batch.map((transaction) => apply(transaction, now))
       }),
-    changes: (names) =>
-      Stream.suspend(() => {
-        // A name waits in the queue once at most, so a slow consumer costs no more memory than it watches names.
-        const waiting = new Set<string>()
-        return Stream.callback<string>((queue) =>
-          Effect.acquireRelease(
-            Effect.sync(() => {
-              const hint = (name: string): void => {
-                if (waiting.has(name)) return
-                waiting.add(name)
-                Queue.offerUnsafe(queue, name)
-              }
-              watch(names, hint)
-              // Whoever read before the subscription stood looks again now, and so misses nothing.
-              for (const name of names) hint(name)
-              return hint
-            }),
-            (hint) => Effect.sync(() => unwatch(names, hint))
-          )
-        ).pipe(
-          Stream.map((name) => {
-            waiting.delete(name)
-            return name
-          })
-        )
-      }),
+    changes: (names) => watchers.watch(names),
     names: (prefix) =>
       Stream.suspend(() => {
         const now = clock.currentTimeMillisUnsafe()

@@ -305,11 +305,11 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         FileSystem.FileSystem,
         (fs) => ({ ...fs, watch: () => Stream.never })
       )
-      yield* commit(b, { ...write("a", null, record()), expiresIn: Duration.millis(20) })
+      yield* commit(b, { ...write("a", null, record()), expiresIn: Duration.seconds(1) })
       assert.isNotNull(yield* get(a, "a"))
       const hints = a.changes(["a"]).pipe(Stream.take(2), Stream.runCollect)
       const fiber = yield* Effect.forkChild(hints, { startImmediately: true })
-      yield* Effect.sleep("25 millis")
+      yield* Effect.sleep("1005 millis")
       let last = yield* put(b, "b", null)
       for (let i = 0; i < 10; i++) last = yield* put(b, "b", last)
       assert.isNull(yield* get(a, "a"))

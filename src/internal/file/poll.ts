@@ -8,9 +8,9 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { DriverError } from "../../ScopedError.ts"
+import type { Watchers } from "../watchers.ts"
 import type * as Fault from "./fault.ts"
 import type { Store } from "./store.ts"
-import type { Watchers } from "./watchers.ts"
 
 /**
  * Never ends. When the journal cannot be read, all who watch are told.
@@ -35,7 +35,7 @@ export const make = (options: {
       const now = clock.currentTimeMillisUnsafe()
       for (const name of watchers.names()) {
         const expiresAt = records.entries.get(name)?.expiresAt ?? Infinity
-        if (expiresAt > looked && expiresAt <= now) watchers.touch(name)
+        if (expiresAt > looked && expiresAt <= now) watchers.hint(name)
       }
       looked = now
     })
