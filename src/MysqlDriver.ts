@@ -1,5 +1,41 @@
 /**
- * Scopes in a table of MySQL 8.0 to 9.x or MariaDB 10.6 and up. Needs the package `mysql2`.
+ * Scopes in a table of MySQL or MariaDB: for programs that have such a server anyway. Needs the package `mysql2`.
+ *
+ * **Details**
+ *
+ * Works with MySQL 8.0 to 9.x and MariaDB 10.6 and up, whatever their isolation level, SQL mode and `autocommit`. A
+ * batch of commits is one packet and one database transaction, so it takes one round trip and one sync of the log;
+ * whatever is refused brings its current record along. Rows are compared and written in one statement, or under locks,
+ * in the order of their names; deadlocks and short lock waits are got over within the call.
+ *
+ * An acknowledged update survives what the server lets a transaction survive. With `innodb_flush_log_at_trx_commit=1`
+ * and, where there is a binary log, `sync_binlog=1` (the defaults of MySQL; MariaDB has `sync_binlog=0`) that is a crash
+ * of the server and of its machine. A replica that is promoted lacks what it has not received: only semi-synchronous or
+ * group replication waits for it. Connect to the primary: replicas give old records, and refuse to write.
+ *
+ * The table, which is made where it does not exist:
+ *
+ * ```sql
+ * CREATE TABLE IF NOT EXISTS effect_scopes (
+ *   name VARBINARY(512) NOT NULL PRIMARY KEY,
+ *   revision VARBINARY(1024) NOT NULL,
+ *   data LONGBLOB NULL,
+ *   expires_at BIGINT NULL,
+ *   KEY expires_at (expires_at)
+ * ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
+ * ```
+ *
+ * `name` and `data` are UTF-8, kept byte for byte, `expires_at` is in microseconds of the server's clock since 1970. A
+ * row without data is a scope that was removed, one that has expired counts as none, and is deleted by and by. Leave
+ * the rows to the driver: a scope whose row somebody else changes may lose updates.
+ *
+ * The user needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the table, and `CREATE` unless it exists.
+ *
+ * **Gotchas**
+ *
+ * - A state may take up to 16 MiB, and half of the server's `max_allowed_packet`: with the 16 MiB of MariaDB, 8 MiB.
+ * - A `binlog_format` of `STATEMENT` does not work; `ROW` and `MIXED` do.
+ * - On a Galera cluster or with several primaries, let all programs write to one node.
  *
  * @since 0.1.0
  */
@@ -33,12 +69,38 @@ import type { DriverError } from "./ScopedError.ts"
 import * as Storage from "./Storage.ts"
 
 /**
- * Options of the MySQL driver.
+ * Options of the MySQL driver. Where the server is, by one of:
+ *
+ * - `pool`: a pool of `mysql2` or `mysql2/promise`. It stays open when the driver closes, and its connections are given
+ *   back as they were. With `multipleStatements` a commit takes one round trip, without it a few. Set its sessions'
+ *   `innodb_lock_wait_timeout` to a second or two, or whoever meets a locked row waits until `timeout`.
+ * - `url`: such as `mysql://user:password@host:3306/database`.
+ * - `host` (default: `"localhost"`), `port` (3306), `database`, `username` and `password`; besides a `url` they win.
+ *
+ * And for a pool of the driver's own:
+ *
+ * - `tls`: `true` for a connection that is encrypted, to a server whose certificate is valid for its host; or options of
+ *   it. Default: `false`.
+ * - `poolConfig`: options of `mysql2` for everything else, such as `connectionLimit` (10; the driver uses up to 10) or
+ *   `socketPath`.
+ *
+ * Besides:
+ *
+ * - `table`: the name of the table, also `database.table`; of letters, digits, `_` and `$`. Default: `effect_scopes`.
+ * - `createTable`: whether to create the table where it does not exist. Default: `true`.
+ * - `timeout`: how long a call may take. Less than the `timeout` of the storage, or what a call knows of its failure is
+ *   lost. Default: 4.5 seconds.
+ * - `pollInterval`: how often `changes` looks for changes; one query for all who watch, and none while nobody does.
+ *   Default: 200 milliseconds.
+ * - `sweepInterval`: how often, about, rows that have expired are deleted. Default: 1 minute.
+ *
+ * Durations are in milliseconds where they are numbers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  readonly pool?: Mysql.Pool | MysqlPromise.Pool | undefined
   readonly url?: Redacted.Redacted | undefined
   readonly host?: string | undefined
   readonly port?: number | undefined
@@ -47,7 +109,6 @@ export interface Options {
   readonly password?: Redacted.Redacted | undefined
   readonly tls?: boolean | Mysql.SslOptions | undefined
   readonly poolConfig?: Mysql.PoolOptions | undefined
-  readonly pool?: Mysql.Pool | MysqlPromise.Pool | undefined
   readonly table?: string | undefined
   readonly createTable?: boolean | undefined
   readonly timeout?: Duration.Input | undefined
@@ -55,6 +116,20 @@ export interface Options {
   readonly sweepInterval?: Duration.Input | undefined
 }
 
+/**
+ * Connects to a server.
+ *
+ * **Details**
+ *
+ * Fails with a `DriverError` where the server does not let the user in, or the database or the table cannot be used
+ * (`Forbidden`); where the table is another one (`Corrupt`); and where an option is invalid (`Unknown`). A server that
+ * is not there (`Unavailable`, `Timeout`) is only warned about: what needs it fails until it is.
+ *
+ * When the scope closes, calls that run are waited for, and those that come later fail with `Closed`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Scope.Scope> = Effect.fnUntraced(
   function*(options: Options = {}) {
     const clock = yield* Clock.Clock
@@ -65,7 +140,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const name = options.table ?? "effect_scopes"
     const table = Sql.identifier(name)
     if (table === undefined) {
-      return yield* gate.run("open", () => Effect.fail(Fault.make("Unknown", `${JSON.stringify(name)} is no table`)))
+      return yield* Fault.toDriverError("open")(notATable(name))
     }
     const { owned, pool } = yield* gate.run("open", () => Pool.make(options, timeout))
     const connections = Connections.make(pool, owned)
@@ -80,7 +155,10 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const commit = Commit.make({ clock, connections, server, table })
 
     const query = <A>(operation: DriverError["operation"], effect: Effect.Effect<A, Fault.Fault>) =>
-      gate.run(operation, (deadline) => Retry.within(clock, deadline, Effect.andThen(server.ready, effect)))
+      gate.run(operation, (deadline) =>
+        Retry.within(clock, deadline, Effect.andThen(server.ready, effect)).pipe(
+          Effect.tapError((fault) => Effect.sync(() => Server.isMissing(fault) && server.forget()))
+        ))
 
     yield* query("open", Effect.void).pipe(
       // It may come up later.
@@ -132,13 +210,57 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
 
 const largest = 16 * 1024 * 1024
 
+const notATable = (name: string): Fault.Fault =>
+  Fault.make(
+    "Unknown",
+    `${JSON.stringify(name)} is no name of a table: use letters, digits, "_" and "$", 64 at most, and one "." behind ` +
+      `that of a database`
+  )
+
 const closed = Fault.toDriverError("changes")(Fault.closed)
 
+/**
+ * A storage in a table of MySQL or MariaDB.
+ *
+ * **Example** (A counter that many machines share)
+ *
+ * ```ts title="needs a server"
+ * import { Effect, Redacted, Schema } from "effect"
+ * import { Scoped } from "effect-scoped"
+ * import * as MysqlDriver from "effect-scoped/MysqlDriver"
+ *
+ * const Visits = Scoped.make("visits", { schema: Schema.Int, initial: 0 })
+ * const visit = Scoped.update(Visits, (n) => [n + 1, n + 1])
+ *
+ * visit.pipe(
+ *   Effect.provide(MysqlDriver.layer({ url: Redacted.make("mysql://root@localhost/test") })),
+ *   Effect.runPromise
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (
   options?: Options,
   storage?: Storage.Options
 ): Layer.Layer<Storage.Storage, DriverError> => Storage.layer(make(options), storage)
 
+/**
+ * Like {@link layer}, with options from configuration.
+ *
+ * **Example** (The address from the environment)
+ *
+ * ```ts
+ * import { Config } from "effect"
+ * import * as MysqlDriver from "effect-scoped/MysqlDriver"
+ *
+ * const StorageLive = MysqlDriver.layerConfig({ url: Config.Redacted("MYSQL_URL") })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerConfig = (
   options: Config.Wrap<Options>,
   storage?: Storage.Options

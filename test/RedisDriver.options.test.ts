@@ -2,12 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Exit, Fiber, Logger, Redacted, Scope, Stream } from "effect"
 import { Redis, type RedisOptions } from "ioredis"
-import { readFileSync } from "node:fs"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import { commit, counter, create, driver, increment, record, refusal, says, stored } from "./redis/helpers.ts"
-import { flags, redisServer, type RedisServer, until } from "./servers/redis.ts"
+import { flags, type RedisServer, redisServer, until } from "./servers/redis.ts"
 import { freePort } from "./servers/server.ts"
 
 const clients = (server: RedisServer, type: "normal" | "pubsub" = "normal") =>
@@ -84,7 +84,10 @@ describe("the Redis driver", { concurrent: true }, () => {
         assert.isTrue(Exit.isSuccess(yield* Fiber.await(hints)))
       }))
       assert.deepStrictEqual(listeners(), before)
-      assert.deepStrictEqual((yield* Effect.promise(() => client.keys("*"))).toSorted(), ["app:scopes/a", "app:scopes/b"])
+      assert.deepStrictEqual((yield* Effect.promise(() => client.keys("*"))).toSorted(), [
+        "app:scopes/a",
+        "app:scopes/b"
+      ])
     }))
 
   it.live("keeps scopes under their names, byte for byte, behind the prefix", () =>
@@ -140,7 +143,11 @@ describe("the Redis driver", { concurrent: true }, () => {
       assert.isTrue(yield* commit(redis, create("a")))
       yield* Stream.runHead(redis.changes(["a"]))
       assert.strictEqual(yield* stored(server, "a"), 1)
-      says(yield* refusal(yield* driver(port, { tls: true, timeout: "500 millis" }), create("b")), "Unavailable", /self.signed/)
+      says(
+        yield* refusal(yield* driver(port, { tls: true, timeout: "500 millis" }), create("b")),
+        "Unavailable",
+        /self.signed/
+      )
       const byUrl = yield* RedisDriver.make({ url: `rediss://127.0.0.1:${port}`, tls: { ca } })
       assert.isTrue(yield* commit(byUrl, create("b")))
     }))
@@ -167,7 +174,8 @@ describe("the Redis driver", { concurrent: true }, () => {
             "it has asked",
             Effect.map(server.call("info", "commandstats"), (info) =>
               options.username === undefined
-                ? /cmdstat_config\|get:calls=[1-9]/.test(String(info)) || /cmdstat_config:calls=[1-9]/.test(String(info))
+                ? /cmdstat_config\|get:calls=[1-9]/.test(String(info)) ||
+                  /cmdstat_config:calls=[1-9]/.test(String(info))
                 : /cmdstat_config[^\n]*rejected_calls=[1-9]/.test(String(info)))
           )
           yield* Effect.sleep("50 millis")

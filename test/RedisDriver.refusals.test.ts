@@ -19,7 +19,10 @@ describe("a Redis server", { concurrent: true }, () => {
         const answers = yield* redis.commit(names.map((name) => create(`${i}/${name}`)))
         assert.isTrue(answers.every((answer) => "committed" in answer && answer.committed))
         yield* server.call("script", "flush")
-        assert.strictEqual((yield* redis.read(names.map((name) => `${i}/${name}`))).filter((found) => found).length, 1200)
+        assert.strictEqual(
+          (yield* redis.read(names.map((name) => `${i}/${name}`))).filter((found) => found).length,
+          1200
+        )
       }
     }))
 
@@ -43,7 +46,11 @@ describe("a Redis server", { concurrent: true }, () => {
       yield* server.call("hset", `${prefix}hash`, "field", "x")
       for (const name of ["string", "hash"]) {
         says(yield* refusal(redis, create(name)), "Corrupt", JSON.stringify(prefix + name).slice(1, -1))
-        says(yield* refusal(redis, [write("new", null, record()), write(name, null, record())]), "Corrupt", prefix + name)
+        says(
+          yield* refusal(redis, [write("new", null, record()), write(name, null, record())]),
+          "Corrupt",
+          prefix + name
+        )
         says(yield* Effect.flip(redis.read([name])), "Corrupt", prefix + name)
         const [good, bad] = yield* redis.commit([create(`beside ${name}`), create(name)])
         assert.deepStrictEqual(good, { committed: true })
@@ -52,6 +59,16 @@ describe("a Redis server", { concurrent: true }, () => {
       assert.isUndefined(yield* stored(server, "new"))
       assert.strictEqual(yield* server.call("get", `${prefix}string`), "x")
       assert.deepStrictEqual(yield* server.call("hkeys", `${prefix}hash`), ["field"])
+    }))
+
+  it.live("is not sent what it could not take", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server)
+      const next = record(JSON.stringify("x".repeat(2 ** 24 - 2)))
+      const large = Array.from({ length: 9 }, (_, i) => write(`${i}`, null, next))
+      says(yield* refusal(redis, large), "Full", "too large for one request")
+      assert.isTrue(yield* commit(redis, create("a")))
     }))
 
   it.live("whose memory is full refuses what it cannot store, and still removes", () =>
@@ -86,11 +103,18 @@ describe("a Redis server", { concurrent: true }, () => {
       assert.deepStrictEqual(yield* Stream.runCollect(redis.names("")), ["a"])
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(redis.changes(["a"]), 1)), ["a"])
       // Each is missed by another rule, and only Redis 7 can look before it writes.
-      for (const missing of modern ? ["+pexpire", "+persist", "+hdel", "+hset", "+publish", `&${prefix}*`] : ["+hset"]) {
+      for (
+        const missing of modern
+          ? ["+pexpire", "+persist", "+hdel", "+hset", "+publish", `&${prefix}*`]
+          : ["+hset"]
+      ) {
         yield* setUser(...[...needed.split(" "), `&${prefix}*`].filter((rule) => rule !== missing), "resetchannels")
         if (missing !== `&${prefix}*`) yield* server.call("acl", "setuser", "app", `&${prefix}*`)
         const restricted = yield* driver(server, user)
-        const transaction = [write("a", first, record()), { ...write("b", null, record()), expiresIn: Duration.hours(1) }]
+        const transaction = [write("a", first, record()), {
+          ...write("b", null, record()),
+          expiresIn: Duration.hours(1)
+        }]
         says(yield* refusal(restricted, transaction), "Forbidden", "NOPERM")
         assert.deepStrictEqual(yield* restricted.read(["a", "b"]), [first, null])
       }
@@ -121,7 +145,8 @@ describe("a Redis server", { concurrent: true }, () => {
   it.live("that cannot save to disk refuses to write", () =>
     Effect.gen(function*() {
       // A directory stands where the snapshot should be.
-      const server = yield* redisServer({ args: flags({ save: "900 1", dbfilename: "dump.rdb" }) })
+      const server = yield* redisServer()
+      yield* server.call("config", "set", "save", "900 1")
       yield* Effect.promise(() =>
         import("node:fs/promises").then((fs) => fs.mkdir(`${server.directory}/dump.rdb/x`, { recursive: true }))
       )
@@ -136,7 +161,10 @@ describe("a Redis server", { concurrent: true }, () => {
   it.live("without the replicas that it wants refuses to write", () =>
     Effect.gen(function*() {
       const server = yield* redisServer({ args: flags({ "min-replicas-to-write": "1" }) })
-      says(yield* refusal(yield* driver(server), create("a")), "Unavailable", "NOREPLICAS")
+      const redis = yield* driver(server)
+      // Redis 6 does not hold scripts to it.
+      if ((yield* version(server)) < 7) return assert.isTrue(yield* commit(redis, create("a")))
+      says(yield* refusal(redis, create("a")), "Unavailable", "NOREPLICAS")
     }))
 
   it.live("that is busy with another script says so", () =>
@@ -160,7 +188,7 @@ describe("a Redis server", { concurrent: true }, () => {
     Effect.gen(function*() {
       const port = yield* freePort
       const full = yield* redisServer({ port })
-      yield* full.call("eval", "for i = 1, 4000 do redis.call('SET', i, i) end", 0)
+      yield* full.call("eval", "for i = 1, 8000 do redis.call('SET', i, i) end", 0)
       yield* full.call("save")
       yield* full.stop("SIGKILL")
       const slow = yield* redisServer({
@@ -169,9 +197,9 @@ describe("a Redis server", { concurrent: true }, () => {
         args: flags({ "key-load-delay": "500", "loading-process-events-interval-bytes": "1024" }),
         ready: Effect.void
       })
-      const hasty = yield* driver(slow, { timeout: "500 millis", redis: { enableReadyCheck: false } })
+      const hasty = yield* driver(slow, { timeout: "2 seconds", redis: { enableReadyCheck: false } })
       says(yield* refusal(hasty, create("a")), "Unavailable", "LOADING")
-      const patient = yield* driver(slow, { timeout: "10 seconds" })
+      const patient = yield* driver(slow, { timeout: "20 seconds" })
       assert.isTrue(yield* commit(patient, create("a")))
     }))
 })

@@ -17,7 +17,12 @@ const report = (what: string, count: number, millis: number) =>
   console.log(`${what.padEnd(64)} ${Math.round((count * 1000) / millis).toLocaleString("en").padStart(10)} /s`)
 
 /** Runs `step` in `concurrency` loops for a while, and reports how many of `size` things were done. */
-const measure = <E, R>(what: string, concurrency: number, size: number, step: (i: number) => Effect.Effect<unknown, E, R>) =>
+const measure = <E, R>(
+  what: string,
+  concurrency: number,
+  size: number,
+  step: (i: number) => Effect.Effect<unknown, E, R>
+) =>
   Effect.gen(function*() {
     let done = 0
     let next = 0
@@ -60,16 +65,28 @@ const program = Effect.gen(function*() {
   for (const parallelism of [1, 2, 4]) {
     const storage = Storage.layer(Effect.succeed({ ...driver, parallelism }))
     for (const concurrency of [1, 64, 1000]) {
-      yield* measure(`parallelism ${parallelism}, one scope, concurrency ${concurrency}`, concurrency, 1, () =>
-        program(scopes[0]!)).pipe(Effect.provide(storage))
-      yield* measure(`parallelism ${parallelism}, 10,000 scopes, concurrency ${concurrency}`, concurrency, 1, (i) =>
-        program(scopes[i % 10_000]!)).pipe(Effect.provide(storage))
+      yield* measure(
+        `parallelism ${parallelism}, one scope, concurrency ${concurrency}`,
+        concurrency,
+        1,
+        () => program(scopes[0]!)
+      ).pipe(Effect.provide(storage))
+      yield* measure(
+        `parallelism ${parallelism}, 10,000 scopes, concurrency ${concurrency}`,
+        concurrency,
+        1,
+        (i) => program(scopes[i % 10_000]!)
+      ).pipe(Effect.provide(storage))
     }
   }
   const redis = new Redis(server.url, { enableAutoPipelining: true })
   for (const concurrency of [1, 64, 1000]) {
-    yield* measure(`ioredis INCR, auto-pipelined, concurrency ${concurrency}`, concurrency, 1, () =>
-      Effect.promise(() => redis.incr("count")))
+    yield* measure(
+      `ioredis INCR, auto-pipelined, concurrency ${concurrency}`,
+      concurrency,
+      1,
+      () => Effect.promise(() => redis.incr("count"))
+    )
   }
   redis.disconnect()
 })

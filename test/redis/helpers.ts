@@ -32,7 +32,12 @@ export const commit = Effect.fnUntraced(function*(driver: Driver, transaction: T
 export const refusal = (driver: Driver, transaction: Transaction) => Effect.flip(commit(driver, transaction))
 
 /** An error of a kind, which says a word and whether the commit may have been applied. */
-export const says = (error: DriverError, reason: DriverError["reason"], word: string | RegExp, inDoubt = false): void => {
+export const says = (
+  error: DriverError,
+  reason: DriverError["reason"],
+  word: string | RegExp,
+  inDoubt = false
+): void => {
   assert.strictEqual(error.reason, reason, error.message)
   if (typeof word === "string") assert.include(error.message, word)
   else assert.match(error.message, word)
@@ -46,7 +51,11 @@ export const layer = (
   server: RedisServer | number,
   options: RedisDriver.Options = {},
   storage: Storage.Options = {}
-) => RedisDriver.layer({ url: `redis://127.0.0.1:${typeof server === "number" ? server : server.port}`, ...options }, storage)
+) =>
+  RedisDriver.layer(
+    { url: `redis://127.0.0.1:${typeof server === "number" ? server : server.port}`, ...options },
+    storage
+  )
 
 export const counter = (name: string) => Scoped.make(name, { schema: Schema.Int, initial: 0 })
 

@@ -116,9 +116,20 @@ export const redisReplica = Effect.fnUntraced(function*(primary: RedisServer, op
     ...options,
     args: ["--replicaof", "127.0.0.1", String(primary.port), ...(options.args ?? [])]
   })
+  // It is known to the primary before it has loaded its data, and acknowledges nothing until then.
   yield* until(
     "the replica follows",
-    Effect.map(primary.call("info", "replication"), (info) => String(info).includes(`port=${replica.port},state=online`))
+    Effect.map(
+      connect(primary.port, async (redis) => {
+        await redis.publish("effect-scoped", "")
+        return redis.wait(1, 100)
+      }),
+      (count) => count >= 1
+    )
+  )
+  yield* until(
+    "the replica is in sync",
+    Effect.map(replica.call("info", "replication"), (info) => String(info).includes("master_link_status:up"))
   )
   return replica
 })
@@ -129,22 +140,26 @@ export interface RedisCluster {
   readonly nodes: ReadonlyArray<{ readonly host: string; readonly port: number }>
 }
 
-/** Three masters, each with a replica. */
-export const redisCluster = Effect.gen(function*() {
-  const start = redisServer({
+/** A server that can be part of a cluster. `timeout` is how many milliseconds of silence make it fail. */
+export const redisNode = (timeout: number) =>
+  redisServer({
     args: flags({
       "cluster-enabled": "yes",
       "cluster-config-file": "nodes.conf",
-      "cluster-node-timeout": "500",
-      // A replica is not named by the others before it has heard from its master.
-      "repl-ping-replica-period": "1",
+      "cluster-node-timeout": String(timeout),
       "cluster-announce-ip": "127.0.0.1",
       "cluster-require-full-coverage": "no",
       "cluster-replica-validity-factor": "0",
-      "cluster-allow-replica-migration": "no"
+      // A replica is not named by the others before it has heard from its master.
+      "repl-ping-replica-period": "1"
     })
   })
-  const servers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], () => start, { concurrency: "unbounded" })
+
+/** Three masters, each with a replica. */
+export const redisCluster = Effect.fnUntraced(function*(options: { readonly timeout?: number } = {}) {
+  const servers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], () => redisNode(options.timeout ?? 10_000), {
+    concurrency: "unbounded"
+  })
   const masters = servers.slice(0, 3)
   const replicas = servers.slice(3)
   const bounds = [0, 5461, 10923, 16384]
@@ -162,17 +177,22 @@ export const redisCluster = Effect.gen(function*() {
     const master = yield* id(masters[i]!)
     yield* until(
       "the replica knows its master",
-      Effect.map(replica.call("cluster", "nodes"), (nodes) =>
-        String(nodes).split("\n").some((line) => line.startsWith(master) && !line.includes("handshake")))
+      Effect.map(
+        replica.call("cluster", "nodes"),
+        (nodes) => String(nodes).split("\n").some((line) => line.startsWith(master) && !line.includes("handshake"))
+      )
     )
     yield* replica.call("cluster", "replicate", master)
   }
   for (const server of servers) {
     yield* until(
       "the cluster is ready",
-      Effect.map(Effect.all([server.call("cluster", "info"), server.call("cluster", "slots")]), ([info, slots]) =>
-        String(info).includes("cluster_state:ok") && (slots as Array<Array<unknown>>).length === 3 &&
-        (slots as Array<Array<unknown>>).every((range) => range.length === 4))
+      Effect.map(
+        Effect.all([server.call("cluster", "info"), server.call("cluster", "slots")]),
+        ([info, slots]) =>
+          String(info).includes("cluster_state:ok") && (slots as Array<Array<unknown>>).length === 3 &&
+          (slots as Array<Array<unknown>>).every((range) => range.length === 4)
+      )
     )
   }
   for (const replica of replicas) {

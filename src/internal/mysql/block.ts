@@ -6,7 +6,7 @@
  * placeholder first: a row that has expired, which for everybody is none.
  */
 import type { Transaction, Write } from "../../Driver.ts"
-import { columns, committed, found, type Part, toRecord } from "./part.ts"
+import { columns, committed, found, type Part, refused, toRecord } from "./part.ts"
 import * as Sql from "./sql.ts"
 
 export const make = (table: string, transaction: Transaction): Part => {
@@ -19,18 +19,20 @@ export const make = (table: string, transaction: Transaction): Part => {
   const statements = [
     ...(absent.length === 0 ? [] : [placeholders(table, absent)]),
     compare(table, sorted),
-    ...(writes.length === 0 ? [] : [write(table, writes, held)]),
+    ...(writes.length === 0 ? [] : [write(table, writes, held), guard(held, writes.length)]),
     ...(absent.length === 0 ? [] : [clear(table, absent)]),
     `SELECT ${columns(Sql.gone("s"))} FROM ${table} AS s FORCE INDEX (PRIMARY) ` +
-    `WHERE NOT (${held}) AND s.name IN ${Sql.list(names)} ORDER BY s.name FOR UPDATE`,
+    `WHERE NOT (${held}) AND s.name IN ${Sql.list(names)}`,
     `SELECT ${held} AS held`
   ]
   return {
     statements,
     verdicts: (answers) => {
-      if (answers.at(-1)!.rows[0]![0]!.toString() === "1") return [committed]
+      const held = answers.at(-1)!.rows[0]?.[0]?.toString()
+      if (held === "1") return [committed]
+      if (held !== "0") return ["again"]
       const records = found(answers.at(-2)!)
-      return [{ committed: false, current: transaction.map(({ name }) => toRecord(records.get(name))) }]
+      return [refused(transaction, transaction.map(({ name }) => toRecord(records.get(name))))]
     }
   }
 }
@@ -63,3 +65,7 @@ const write = (table: string, writes: ReadonlyArray<Write>, held: string): strin
     `STRAIGHT_JOIN ${table} AS s ON s.name=n.name ` +
     `SET s.data=n.data,s.expires_at=${Sql.now}+n.stays,s.revision=n.revision WHERE ${held}`
 }
+
+/** Fails, and with it the whole transaction, where not all of the writes took place. */
+const guard = (held: string, writes: number): string =>
+  `SELECT IF(${held} AND ROW_COUNT()<>${writes},(SELECT 1 UNION SELECT 2),1) AS whole`

@@ -64,23 +64,28 @@ export const make = (options: {
       const send = Effect.fnUntraced(function*(
         items: ReadonlyArray<Plan.Item>,
         maxPacket: number,
-        patient: boolean
+        patient: boolean,
+        round = 1
       ): Effect.fn.Return<void> {
         const packet = Plan.packet(table, items)
         const result = yield* transact(packet, maxPacket, patient)
         if (Result.isSuccess(result)) {
+          const again: Array<Plan.Item> = []
           let from = 0
           for (const { items, part } of packet.parts) {
             const to = from + part.statements.length
-            part.verdicts(result.success.slice(from, to)).forEach((verdict, i) => {
-              answers[items[i]!.index] = verdict
+            part.verdicts(result.success.slice(from, to)).forEach((outcome, i) => {
+              const item = items[i]!
+              if (outcome === "again") again.push(item)
+              answers[item.index] = outcome === "again" ? interrupted : outcome === "unknown" ? unknown : outcome
             })
             from = to
           }
+          if (again.length > 0 && round < 5) yield* send(again, maxPacket, patient, round + 1)
           return
         }
         const fault = result.failure
-        if (isMissing(fault) || fault.reason === "Full") server.forget()
+        if (isMissing(fault) || fault.reason === "Full" || fault.remedy === "elsewhere") server.forget()
         for (const { index } of items) answers[index] = fault
         if (items.length === 1 || fault.inDoubt || fault.remedy === "none" || fault.remedy === "elsewhere") return
         // One of them is at fault. The others need not wait for it, nor share its fate.
@@ -114,6 +119,13 @@ const toDriverError = Fault.toDriverError("commit")
 const timeout = (inDoubt: boolean): Fault.Fault => ({ ...Retry.timeout, inDoubt })
 
 const unsent = Fault.make("Timeout", "there was no time left to send it: is the server overloaded?")
+
+const interrupted = Fault.make(
+  "Unavailable",
+  "its statements were interrupted time and again. Does somebody kill them?"
+)
+
+const unknown: Fault.Fault = { ...interrupted, inDoubt: true }
 
 const tooLarge = (bytes: number, maxPacket: number): Fault.Fault =>
   Fault.make(

@@ -72,10 +72,10 @@ const properties = (error: unknown) => {
 
 /**
  * Errors that may answer a `COMMIT`: in the middle of it (1180, 3100), the server going down (1053, 1077, 1079), the
- * connection killed or interrupted (1317, 1927, 1152, 3169), or the network failing (1158 to 1161, 2006, 2013, 4031).
+ * connection or the statement killed (1105, 1152, 1317, 1927, 3169), or the network failing (the rest).
  */
-const doubtful = new Set([1180, 3100, 1053, 1077, 1079, 1317, 1927, 1152, 3169, 1158, 1159, 1160, 1161, 2006, 2013])
-  .add(4031)
+const doubtful = new Set([1180, 3100, 1053, 1077, 1079, 1105, 1152, 1317, 1927, 3169, 1158, 1159, 1160, 1161, 2006])
+  .add(2013).add(4031)
 
 type Classified = readonly [reason: Fault["reason"], description: string, remedy?: Fault["remedy"]]
 
@@ -84,6 +84,7 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 1213:
     case 1020:
     case 1180:
+    case 1242:
     case 3101:
     case 1047:
       return ["Unavailable", `other transactions were in the way, time and again (${message}): try again`, "again"]
@@ -166,6 +167,7 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 1077:
     case 1079:
       return ["Unavailable", `the server is shutting down (${message})`, "elsewhere"]
+    case 1105:
     case 1317:
     case 1927:
     case 3169:
@@ -177,7 +179,7 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 1161:
     case 2006:
     case 2013:
-      return ["Unavailable", `the server ended the connection (${message})`, "elsewhere"]
+      return ["Unavailable", `the server ended the statement or the connection (${message})`, "elsewhere"]
     default:
       return undefined
   }

@@ -52,7 +52,7 @@ const config = (source: Source, timeout: number): Mysql.PoolOptions => {
   if (source.database !== undefined) config.database = source.database
   if (source.username !== undefined) config.user = source.username
   if (source.password !== undefined) config.password = Redacted.value(source.password)
-  if (tls !== undefined && tls !== false) config.ssl = tls === true ? { verifyIdentity: true } : tls
+  if (tls !== undefined && tls !== false) config.ssl = tls === true ? { verifyIdentity: true } : { ...tls }
   // What a connection is set to must stay.
   Reflect.deleteProperty(config, "resetOnRelease")
   return config

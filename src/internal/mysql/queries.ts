@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer"
 import type { Record } from "../../Driver.ts"
 import type { Connections } from "./connections.ts"
 import type { Fault } from "./fault.ts"
-import { columns, found, type Row } from "./part.ts"
+import { columns, found, type Row, toRecord } from "./part.ts"
 import * as Retry from "./retry.ts"
 import * as Sql from "./sql.ts"
 
@@ -44,10 +44,7 @@ export const make = ({ connections, table }: {
     records: (names) =>
       Effect.map(some(columns("NULL"), names), (rows) => {
         const records = found({ rows, changed: 0 })
-        return names.map((name) => {
-          const { data, revision } = records.get(name) ?? {}
-          return revision === undefined ? null : { revision, data: data ?? null }
-        })
+        return names.map((name) => toRecord(records.get(name)))
       }),
     revisions: (names) =>
       Effect.map(

@@ -11,8 +11,9 @@ import * as Sql from "./sql.ts"
 export interface Server {
   /** Makes sure of the table, the first time. The largest packet that the server takes, in bytes. */
   readonly ready: Effect.Effect<number, Fault.Fault>
+  /** As far as it is known. */
   readonly maxPacket: () => number | undefined
-  /** Look again next time: the table is gone, or a packet was too large after all. */
+  /** Look again next time: the table is gone, a packet was too large after all, or it may be another server. */
   readonly forget: () => void
 }
 
@@ -23,6 +24,7 @@ export const make = (options: {
 }): Server => {
   const { connections, table } = options
   let maxPacket: number | undefined
+  let known = false
 
   const missing = (fault: Fault.Fault): Fault.Fault => ({
     ...fault,
@@ -48,6 +50,7 @@ export const make = (options: {
       return yield* Effect.fail(unfit(`the storage engine of ${table} knows no transactions`))
     }
     maxPacket = Number(packet!.rows[0]![0]!.toString())
+    known = true
     return maxPacket
   })
 
@@ -55,12 +58,12 @@ export const make = (options: {
     Fault.make("Corrupt", `${what}: name another table, or make it with\n${Sql.createTable(table)}`)
 
   const one = Semaphore.makeUnsafe(1)
-  const ready = Effect.suspend(() => maxPacket === undefined ? look : Effect.succeed(maxPacket))
+  const ready = Effect.suspend(() => known ? Effect.succeed(maxPacket!) : look)
   return {
-    ready: Effect.suspend(() => maxPacket === undefined ? one.withPermit(ready) : Effect.succeed(maxPacket)),
+    ready: Effect.suspend(() => known ? ready : one.withPermit(ready)),
     maxPacket: () => maxPacket,
     forget: () => {
-      maxPacket = undefined
+      known = false
     }
   }
 }

@@ -2,8 +2,8 @@
  * Transactions of one scope each, no two of the same: as many as there are take a statement for the updates, one for
  * the creations, and one to see what became of them.
  */
-import type { Verdict, Write } from "../../Driver.ts"
-import { type Answer, columns, committed, found, type Part, toRecord } from "./part.ts"
+import type { Write } from "../../Driver.ts"
+import { type Answer, columns, committed, found, type Outcome, type Part, refused, toRecord } from "./part.ts"
 import * as Sql from "./sql.ts"
 
 export const make = (table: string, writes: ReadonlyArray<Write>): Part => {
@@ -26,14 +26,17 @@ export const make = (table: string, writes: ReadonlyArray<Write>): Part => {
   }
 }
 
-const decide = (writes: ReadonlyArray<Write>, answer: Answer): ReadonlyArray<Verdict> => {
+const decide = (writes: ReadonlyArray<Write>, answer: Answer): ReadonlyArray<Outcome> => {
   const records = found(answer)
-  return writes.map(({ expected, name, next }): Verdict => {
-    const there = records.get(name)
+  return writes.map((write): Outcome => {
+    const there = records.get(write.name)
+    if (there === undefined) return "unknown"
     const current = toRecord(there)
+    if (write.next === undefined) {
+      return (current?.revision ?? null) === write.expected ? committed : refused([write], [current])
+    }
     // No revision is ever used twice: where the new one is stored, it was stored by this transaction.
-    const holds = next === undefined ? (current?.revision ?? null) === expected : there?.revision === next.revision
-    return holds ? committed : { committed: false, current: [current] }
+    return there.revision === write.next.revision ? committed : refused([write], [current])
   })
 }
 
@@ -56,14 +59,17 @@ const create = (table: string, writes: ReadonlyArray<Write>): string => {
     replace("expires_at", `${Sql.now}+n.stays`)
 }
 
-/** The records, without the data of those that are as the writer knows them. Of updates that all held, none. */
+/**
+ * The record of each name, or a row that says that there is none; without the data of those that are as the writer
+ * knows them. Of updates that all held, nothing.
+ */
 const look = (table: string, writes: ReadonlyArray<Write>, updates: number | undefined): string => {
   const known = writes.map(({ expected, name, next }) => [
     Sql.text(name),
     Sql.nullable(next === undefined ? expected : next.revision)
   ])
-  return `SELECT ${columns(Sql.gone("s"), "IF(s.revision=n.known,NULL,s.data)")} ` +
-    `FROM ${Sql.derived(["name", "known"], known)} AS n STRAIGHT_JOIN ${table} AS s ON s.name=n.name` +
+  return `SELECT ${columns(Sql.gone("s"), "n.name", "IF(s.revision=n.known,NULL,s.data)")} ` +
+    `FROM ${Sql.derived(["name", "known"], known)} AS n LEFT JOIN ${table} AS s ON s.name=n.name` +
     (updates === undefined ? "" : ` WHERE ROW_COUNT()<${updates}`)
 }
 

@@ -111,7 +111,14 @@ export const make = Effect.fnUntraced(function*(cluster: Cluster, options: Conne
   const at = (named: string, millis: number): Effect.Effect<Node.Node, Fault.Fault> =>
     Effect.suspend(() => {
       const address = natted(named)
-      let redis = known(address) ?? strangers.get(address)
+      let redis = known(address)
+      const stranger = strangers.get(address)
+      if (redis === undefined) {
+        redis = stranger
+      } else {
+        stranger?.disconnect()
+        strangers.delete(address)
+      }
       const template = cluster.nodes("master")[0]
       if ((redis === undefined || redis.status === "end") && template !== undefined) {
         const colon = address.lastIndexOf(":")

@@ -65,7 +65,7 @@ export const unreachable = (address: string, cause?: unknown): Fault =>
   make(
     "Unavailable",
     cause === undefined
-      ? `${address} takes connections but is not ready, or does not answer: is it loading, stopped or cut off`
+      ? `${address} gave no connection that is ready: is it loading, stopped or cut off`
       : `${address} cannot be reached${because(cause)}: check that the server runs, and the address`,
     cause === undefined ? {} : { cause }
   )
@@ -126,7 +126,15 @@ const replies: { readonly [code: string]: Known | undefined } = {
   CLUSTERDOWN: ["Unavailable", "that its cluster is down (CLUSTERDOWN): see CLUSTER INFO", "Later"],
   MASTERDOWN: ["Unavailable", "that it has lost its master (MASTERDOWN): see INFO replication", "Later"],
   TRYAGAIN: ["Unavailable", "that the slot is being moved (TRYAGAIN): wait until it has been", "Alone"],
-  MOVED: ["Unavailable", "that another server has the slot (MOVED), and so on: it is part of a cluster, so set \"cluster\"", "Moved"],
+  MOVED: [
+    "Forbidden",
+    "that another server has the slot (MOVED): it is part of a cluster, so set \"cluster\"",
+    "Moved"
+  ],
+  CROSSSLOT: [
+    "Forbidden",
+    "that the keys are in different slots (CROSSSLOT): it is part of a cluster, so set \"cluster\""
+  ],
   READONLY: ["Forbidden", "that it is a read-only replica (READONLY): give the address of the primary", "Failover"],
   OOM: [
     "Full",
@@ -150,5 +158,5 @@ const replies: { readonly [code: string]: Known | undefined } = {
     "Unavailable",
     "that it is busy with another script (BUSY): wait for it, or end it with SCRIPT KILL"
   ],
-  UNKILLABLE: ["Unavailable", "that it is busy with another script (UNKILLABLE): wait for it"],
+  UNKILLABLE: ["Unavailable", "that it is busy with another script (UNKILLABLE): wait for it"]
 }

@@ -65,7 +65,7 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
       lastError = error
       const fault = Fault.fromError(address, error)
       // Credentials do not become right by waiting.
-      if (fault.reason === "Forbidden") wake(fault)
+      if (fault.reason === "Forbidden" && fault.remedy === undefined) wake(fault)
     },
     // A command that was on the way may be resent by ioredis or forgotten, depending on its options. Neither is waited
     // for: whoever sent it decides what to do.
@@ -86,7 +86,9 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
     ready: (millis) =>
       Effect.suspend(() => {
         if (redis.status === "ready") return Effect.undefined
-        if (redis.status === "end") return Effect.succeed(Fault.unreachable(address, new Error("Connection is closed.")))
+        if (redis.status === "end") {
+          return Effect.succeed(Fault.unreachable(address, new Error("Connection is closed.")))
+        }
         if (redis.status === "wait") {
           downSince = now()
           redis.connect().catch(() => {})
@@ -108,32 +110,36 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
         )
       }),
     exec: (lines, millis) =>
-      Effect.suspend(() => {
-        const replies: Array<Reply | undefined> = lines.map(() => undefined)
-        const answered = Effect.callback<void>((resume) => {
-          let open = lines.length
-          const settle = (i: number, reply: Reply) => {
-            if (replies[i] !== undefined) return
-            replies[i] = reply
-            if (--open > 0) return
-            pending.delete(lose)
-            resume(Effect.void)
-          }
-          const lose = (fault: Fault.Fault) => lines.forEach((_, i) => settle(i, fault))
-          pending.add(lose)
-          lines.forEach((line, i) => {
-            if (redis.status !== "ready") return settle(i, Fault.unreachable(address, lastError))
-            send(redis, line).then(
-              (value) => settle(i, { _tag: "Value", value }),
-              (error) => settle(i, Fault.fromError(address, error))
-            )
-          })
-          return Effect.sync(() => pending.delete(lose))
+      Effect.callback((resume) => {
+        const replies: Array<Reply> = []
+        let open = lines.length
+        const settle = (i: number, reply: Reply) => {
+          if (replies[i] !== undefined) return
+          replies[i] = reply
+          if (--open > 0) return
+          forget()
+          resume(Effect.succeed(replies))
+        }
+        const lose = (fault: Fault.Fault) => lines.forEach((_, i) => settle(i, fault))
+        // Not a timeout of the effect: that takes two more fibers, and as long as an answer.
+        const timer = setTimeout(() => lose(Fault.late(address, millis)), millis)
+        const forget = () => {
+          clearTimeout(timer)
+          pending.delete(lose)
+        }
+        pending.add(lose)
+        // All of them leave in one packet, as far as they fit.
+        const { stream } = redis
+        if (lines.length > 1) stream?.cork()
+        lines.forEach((line, i) => {
+          if (redis.status !== "ready") return settle(i, Fault.unreachable(address, lastError))
+          send(redis, line).then(
+            (value) => settle(i, { _tag: "Value", value }),
+            (error) => settle(i, Fault.fromError(address, error))
+          )
         })
-        return Effect.map(
-          Effect.timeoutOption(answered, millis),
-          () => replies.map((reply) => reply ?? Fault.late(address, millis))
-        )
+        if (lines.length > 1) stream?.uncork()
+        return Effect.sync(forget)
       }),
     release: () => {
       for (const [event, listener] of Object.entries(listeners)) redis.off(event, listener)

@@ -5,7 +5,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Fault from "./fault.ts"
+import type * as Fault from "./fault.ts"
 import type { Line, Node, Reply } from "./node.ts"
 import type { Router } from "./router.ts"
 import type { Script } from "./script.ts"
@@ -95,26 +95,30 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
   })
 
   /** Tries until there is an answer, or something that no other try would mend. */
-  const persist = Effect.fnUntraced(function*(job: Job, first: Outcome | undefined, deadline: number, options: Options) {
-    const sendBy = deadline - options.millis * reserve
-    let outcome = first
-    for (let tries = 0;; tries++) {
-      const left = sendBy - now()
-      if (outcome !== undefined) {
-        if (!mends(outcome.reply, job, options) || left <= 0) return outcome
-        const remedy = remedyOf(outcome.reply)
-        if (remedy === "Moved" || remedy === undefined) yield* Effect.timeoutOption(router.refresh, left)
-        if (remedy !== "Ask" && (remedy !== "Moved" || tries > 1)) yield* Effect.sleep(Math.min(pause, left))
+  const persist = Effect.fnUntraced(
+    function*(job: Job, first: Outcome | undefined, deadline: number, options: Options) {
+      const sendBy = deadline - options.millis * reserve
+      let outcome = first
+      for (let tries = 0;; tries++) {
+        const left = sendBy - now()
+        if (outcome !== undefined) {
+          if (!mends(outcome.reply, job, options) || left <= 0) return outcome
+          const remedy = remedyOf(outcome.reply)
+          if (remedy === "Moved" || remedy === undefined) yield* Effect.timeoutOption(router.refresh, left)
+          if (remedy !== "Ask" && (remedy !== "Moved" || tries > 1)) yield* Effect.sleep(Math.min(pause, left))
+        }
+        const asked = outcome?.reply._tag === "Fault" && outcome.reply.remedy?._tag === "Ask"
+          ? outcome.reply.remedy.address
+          : undefined
+        const millis = Math.max(sendBy - now(), 0)
+        const node = yield* Effect.result(
+          asked === undefined ? router.find(job.slot, millis) : router.at(asked, millis)
+        )
+        if (Result.isFailure(node)) return outcome ?? { reply: node.failure, followers: [] }
+        outcome = (yield* deliver(node.success, [job], asked !== undefined, deadline, options))[0]!
       }
-      const asked = outcome?.reply._tag === "Fault" && outcome.reply.remedy?._tag === "Ask"
-        ? outcome.reply.remedy.address
-        : undefined
-      const millis = Math.max(sendBy - now(), 0)
-      const node = yield* Effect.result(asked === undefined ? router.find(job.slot, millis) : router.at(asked, millis))
-      if (Result.isFailure(node)) return outcome ?? { reply: node.failure, followers: [] }
-      outcome = (yield* deliver(node.success, [job], asked !== undefined, deadline, options))[0]!
     }
-  })
+  )
 
   const mends = (reply: Reply, job: Job, options: Options): boolean => {
     if (reply._tag === "Value") return false
@@ -152,10 +156,14 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
       return outcome === undefined || mends(outcome.reply, jobs[place]!, options)
     })
     if (open.length === 0) return
-    yield* Effect.forEach(open, (place) =>
-      Effect.map(persist(jobs[place]!, outcomes[place], deadline, options), (outcome) => {
-        outcomes[place] = outcome
-      }), { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach(
+      open,
+      (place) =>
+        Effect.map(persist(jobs[place]!, outcomes[place], deadline, options), (outcome) => {
+          outcomes[place] = outcome
+        }),
+      { concurrency: "unbounded", discard: true }
+    )
   })
 
   return {
@@ -169,11 +177,10 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
         if (places === undefined) groups.set(node, [place])
         else places.push(place)
       })
+      const settling = [...groups].map(([node, places]) => settle(node, places, jobs, outcomes, deadline, options))
       // No server is waited for on account of another.
-      yield* Effect.forEach(groups, ([node, places]) => settle(node, places, jobs, outcomes, deadline, options), {
-        concurrency: "unbounded",
-        discard: true
-      })
+      if (settling.length === 1) yield* settling[0]!
+      else yield* Effect.all(settling, { concurrency: "unbounded", discard: true })
       return outcomes.map((outcome) => outcome!)
     })
   }

@@ -88,7 +88,8 @@ export const make = Effect.fnUntraced(function*(env: {
 
   const subscribe = ({ channels, redis }: Subscriber, wanted: ReadonlyArray<string>) => {
     for (const channel of wanted) channels.add(channel)
-    send(redis, [sharded ? "ssubscribe" : "subscribe", ...wanted]).then(
+    const how = sharded ? "ssubscribe" : "subscribe"
+    send(redis, [how, ...wanted]).then(
       () => {
         if (open) env.began(wanted.filter((channel) => channels.has(channel)))
       },
@@ -96,10 +97,10 @@ export const make = Effect.fnUntraced(function*(env: {
         for (const channel of wanted) channels.delete(channel)
         if (!open) return
         const fault = Fault.fromError(addressOf(redis), error)
-        if (sharded && error instanceof Error && /unknown command/i.test(error.message)) {
+        if (how === "ssubscribe" && error instanceof Error && /unknown command/i.test(error.message)) {
           sharded = false
           wake()
-        } else if (fault.reason === "Forbidden") {
+        } else if (fault.reason === "Forbidden" && fault.remedy === undefined) {
           env.fail(fault)
         } else {
           stale = true
