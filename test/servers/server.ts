@@ -77,15 +77,29 @@ export const launch = Effect.fnUntraced(
   }
 )
 
-/** A port that nobody listens on. Below the ephemeral range's end, so that a cluster bus fits 10,000 above. */
-export const freePort: Effect.Effect<number> = Effect.promise(async () => {
-  for (;;) {
-    const server = Net.createServer().listen(0, "127.0.0.1")
+// Outside of the range that systems take ports for outgoing connections from: such a connection could hold the port by
+// the time that the server wants it. Each process starts somewhere else, so that two do not hand out the same.
+const ports = { first: 10_000, count: 20_000 }
+let next = Math.floor(Math.random() * ports.count)
+
+const isFree = async (port: number): Promise<boolean> => {
+  const server = Net.createServer()
+  try {
+    server.listen(port, "127.0.0.1")
     await once(server, "listening")
-    const { port } = server.address() as Net.AddressInfo
     server.close()
     await once(server, "close")
-    if (port < 55_000) return port
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A port that nobody listens on, nor on the one 10,000 above, which a cluster uses as its bus. */
+export const freePort: Effect.Effect<number> = Effect.promise(async () => {
+  for (;;) {
+    const port = ports.first + next++ % ports.count
+    if (await isFree(port) && await isFree(port + 10_000)) return port
   }
 })
 
