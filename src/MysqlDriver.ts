@@ -64,7 +64,7 @@ import * as Retry from "./internal/mysql/retry.ts"
 import * as Server from "./internal/mysql/server.ts"
 import * as Sql from "./internal/mysql/sql.ts"
 import * as Sweep from "./internal/mysql/sweep.ts"
-import * as Watchers from "./internal/mysql/watchers.ts"
+import { Watchers } from "./internal/watchers.ts"
 import type { DriverError } from "./ScopedError.ts"
 import * as Storage from "./Storage.ts"
 
@@ -135,7 +135,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const clock = yield* Clock.Clock
     const timeout = Duration.toMillis(Duration.fromInputUnsafe(options.timeout ?? "4.5 seconds"))
     const gate = Gate.make(clock, timeout)
-    const watchers = Watchers.make()
+    const watchers = new Watchers()
 
     const name = options.table ?? "effect_scopes"
     const table = Sql.identifier(name)

@@ -162,10 +162,15 @@ it.layer(Layer.effect(Servers, redisCluster()), { excludeTestServices: true, tim
         yield* other.call("cluster", "meet", "127.0.0.1", owner.port)
         yield* until(
           "all know each other",
-          Effect.map(Effect.all([other, ...masters].map((server) => server.call("cluster", "nodes"))), (lists) =>
-            lists.every((list) =>
-              String(list).trim().split("\n").length === 7 && !String(list).includes("handshake")
-            ))
+          Effect.map(
+            Effect.all([
+              other.call("cluster", "info"),
+              ...[other, ...masters].map((server) => server.call("cluster", "nodes"))
+            ]),
+            ([info, ...lists]) =>
+              String(info).includes("cluster_state:ok") &&
+              lists.every((list) => String(list).trim().split("\n").length === 7 && !String(list).includes("handshake"))
+          )
         )
         const storage = RedisDriver.layer({ cluster: nodes })
         const hints = new Set<string>()
@@ -203,6 +208,13 @@ it.layer(Layer.effect(Servers, redisCluster()), { excludeTestServices: true, tim
             yield* from.call("migrate", "127.0.0.1", to.port, "", 0, 1000, "keys", ...keys)
             yield* Effect.sleep("10 millis")
           }
+          // Between the two, whoever asks is sent on.
+          const between = yield* open({ timeout: "1 second" })
+          assert.isTrue(yield* commit(between, create(`{moving}:to ${to.port}`)))
+          const pair = [`{moving}:1/${to.port}`, `{moving}:2/${to.port}`]
+          for (const name of pair) assert.isTrue(yield* commit(between, create(name)))
+          const [one, two] = yield* between.read(pair)
+          assert.isTrue(yield* commit(between, [write(pair[0]!, one!, record()), write(pair[1]!, two!, record())]))
           yield* to.call("cluster", "setslot", slot, "node", yield* id(to))
           // A server that has given its last slot away may follow the new owner, and then takes no such orders.
           yield* Effect.exit(from.call("cluster", "setslot", slot, "node", yield* id(to)))

@@ -162,6 +162,8 @@ export const mysqlServer = Effect.fnUntraced(
           `--datadir=${data}`,
           `--socket=${Path.join(directory, "socket")}`,
           `--pid-file=${Path.join(directory, "pid")}`,
+          // A server that starts removes what it takes for its own leftovers.
+          `--tmpdir=${directory}`,
           `--port=${port}`,
           "--bind-address=127.0.0.1",
           "--performance-schema=OFF",

@@ -4,7 +4,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { DriverError } from "../../ScopedError.ts"
-import type { Watchers } from "./watchers.ts"
+import type { Watchers } from "../watchers.ts"
 
 /**
  * Never ends. While the server is away it goes on looking: what is compared are revisions, so whatever changed
@@ -16,9 +16,17 @@ export const make = (options: {
   readonly revisions: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, string>, DriverError>
 }): Effect.Effect<never> => {
   const { watchers } = options
+  /** What was seen last; `null` where there was no record. */
+  let known = new Map<string, string | null>()
   const look = Effect.suspend(() => {
-    const names = watchers.names()
-    return Effect.map(options.revisions(names), (revisions) => watchers.saw(names, revisions))
+    const names = [...watchers.names()]
+    return Effect.map(options.revisions(names), (revisions) => {
+      const seen = new Map(names.map((name) => [name, revisions.get(name) ?? null]))
+      for (const [name, revision] of seen) {
+        if (known.get(name) !== revision) watchers.hint(name)
+      }
+      known = seen
+    })
   })
   return Effect.catch(look, (error) =>
     Effect.sync(() => {

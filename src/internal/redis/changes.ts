@@ -7,10 +7,10 @@ import * as FiberMap from "effect/FiberMap"
 import * as RcRef from "effect/RcRef"
 import * as Stream from "effect/Stream"
 import type { DriverError } from "../../ScopedError.ts"
+import { Watchers } from "../watchers.ts"
 import * as Fault from "./fault.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
-import { Watchers } from "./watchers.ts"
 
 /** How much later than a record is due to expire it is looked at, in milliseconds. */
 const slack = 5
