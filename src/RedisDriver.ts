@@ -86,8 +86,8 @@ import * as Storage from "./Storage.ts"
  * - `waitAof`: after each commit, waits until it is synced to the append-only file of the primary (`local: 1`) and of
  *   this many `replicas`. Takes Redis 7.2 or Valkey. Default: does not wait; `local: 1`, `replicas: 0`, 1 second.
  *
- * Where too few have it in time, the update fails with a `DriverError` of reason `NotReplicated`: it *is* committed on the
- * primary, and would be lost with it. While a connection waits, nothing else is done on it.
+ * Where too few have it in time, the update fails with a `NotReplicatedError`: it *is* committed on the primary, and would
+ * be lost with it. While a connection waits, nothing else is done on it.
  *
  * @category models
  * @since 0.1.0

@@ -212,7 +212,7 @@ describe("sizes", () => {
         else assert.deepStrictEqual(answer, committed)
       }
       assert.deepStrictEqual(yield* driver.read(names), records.map((record, i) => i === 7 ? null : record))
-      const wide = names.map(() => write(fresh(), null, record(text(100_000))))
+      const wide = names.map((_, i) => write(fresh(), null, record(text(100_000 + i))))
       says(yield* Effect.flip(driver.commit([wide])), "Full", "commit less at once")
       assert.deepStrictEqual(yield* commit(driver, ...wide.slice(0, 4)), committed)
       const longest = write("é".repeat(256), null, record(text(dataBytes)))

@@ -114,7 +114,10 @@ export const rate = <E, R>(
     const loops = (until: number) =>
       Effect.forEach(
         Array.from({ length: concurrency }),
-        () => Effect.suspend(() => operation(next++)).pipe(Effect.repeat({ while: () => performance.now() < until })),
+        () =>
+          Effect.gen(function*() {
+            while (performance.now() < until) yield* operation(next++)
+          }),
         { concurrency: "unbounded", discard: true }
       )
     yield* loops(performance.now() + millis / 10)

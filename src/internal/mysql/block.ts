@@ -19,7 +19,7 @@ export const make = (table: string, transaction: Transaction): Part => {
   const statements = [
     ...(absent.length === 0 ? [] : [placeholders(table, absent)]),
     compare(table, sorted),
-    ...(writes.length === 0 ? [] : [write(table, writes, held), guard(held, writes.length)]),
+    ...(writes.length === 0 ? [] : [Sql.update(table, writes, held), guard(held, writes.length)]),
     ...(absent.length === 0 ? [] : [clear(table, absent)]),
     `SELECT ${columns(Sql.gone("s"))} FROM ${table} AS s FORCE INDEX (PRIMARY) ` +
     `WHERE NOT (${held}) AND s.name IN ${Sql.list(names)}`,
@@ -48,23 +48,20 @@ const clear = (table: string, names: ReadonlyArray<string>): string =>
   `DELETE FROM ${table} WHERE name IN ${Sql.list(names)} AND expires_at=0`
 
 const compare = (table: string, writes: ReadonlyArray<Write>): string => {
-  const expected = writes.map(({ expected, name }) => [Sql.text(name), Sql.nullable(expected)])
-  return `SET ${holds}=(SELECT COUNT(*) FROM ${Sql.derived(["name", "expected"], expected)} AS n ` +
-    `STRAIGHT_JOIN ${table} AS s ON s.name=n.name ` +
-    `WHERE IF(n.expected IS NULL,${Sql.gone("s")},s.revision=n.expected AND ${Sql.alive("s")}) FOR UPDATE)`
+  const names = writes.map(({ name }) => name)
+  const present = writes.filter(({ expected }) => expected !== null)
+  const absent = writes.filter(({ expected }) => expected === null)
+  const conditions = [
+    ...(present.length === 0 ? [] : [`${isOneOf(present)} AND ${Sql.asExpected(present)}`]),
+    ...(absent.length === 0 ? [] : [`${isOneOf(absent)} AND ${Sql.gone("s")}`])
+  ]
+  return `SET ${holds}=(SELECT COUNT(*) FROM ${table} AS s FORCE INDEX (PRIMARY) ` +
+    `WHERE s.name IN ${Sql.list(names)} AND (${
+      conditions.map((condition) => `(${condition})`).join(" OR ")
+    }) FOR UPDATE)`
 }
 
-const write = (table: string, writes: ReadonlyArray<Write>, held: string): string => {
-  const values = writes.map((write) => [
-    Sql.text(write.name),
-    Sql.text(write.next!.revision),
-    Sql.data(write.next!.data),
-    Sql.stays(write)
-  ])
-  return `UPDATE ${Sql.derived(["name", "revision", "data", "stays"], values)} AS n ` +
-    `STRAIGHT_JOIN ${table} AS s ON s.name=n.name ` +
-    `SET s.data=n.data,s.expires_at=${Sql.now}+n.stays,s.revision=n.revision WHERE ${held}`
-}
+const isOneOf = (writes: ReadonlyArray<Write>): string => `s.name IN ${Sql.list(writes.map(({ name }) => name))}`
 
 /** Fails, and with it the whole transaction, where not all of the writes took place. */
 const guard = (held: string, writes: number): string =>

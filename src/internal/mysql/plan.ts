@@ -45,7 +45,7 @@ const overhead = 4096
 const estimate = (transaction: Transaction): number => {
   let bytes = 0
   for (const { expected, name, next } of transaction) {
-    const texts = 5 * Name.utf8Length(name) + 2 * (expected?.length ?? 0) + 2 * (next?.revision.length ?? 0) +
+    const texts = 8 * Name.utf8Length(name) + 2 * (expected?.length ?? 0) + 2 * (next?.revision.length ?? 0) +
       Name.utf8Length(next?.data ?? "")
     bytes += 2 * texts + 400
   }
@@ -54,7 +54,7 @@ const estimate = (transaction: Transaction): number => {
 
 /** The largest state that an update of one scope can carry. */
 export const dataBytes = (maxPacket: number): number =>
-  Math.max(0, Math.floor((maxPacket - overhead - 400) / 2) - 5 * Sql.nameBytes - 4 * Sql.revisionBytes)
+  Math.max(0, Math.floor((maxPacket - overhead - 400) / 2) - 8 * Sql.nameBytes - 4 * Sql.revisionBytes)
 
 export const packet = (table: string, items: ReadonlyArray<Item>): Packet => {
   const met = new Map<string, number>()

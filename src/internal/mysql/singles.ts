@@ -12,8 +12,7 @@ export const make = (table: string, writes: ReadonlyArray<Write>): Part => {
   const updates = sorted.filter(({ expected, next }) => next !== undefined && expected !== null)
   const creations = sorted.filter(({ expected, next }) => next !== undefined && expected === null)
   const statements: Array<string> = []
-  if (updates.length === 1) statements.push(updateOne(table, updates[0]!))
-  if (updates.length > 1) statements.push(update(table, updates))
+  if (updates.length > 0) statements.push(Sql.update(table, updates, Sql.asExpected(updates)))
   if (creations.length > 0) statements.push(create(table, creations))
   const onlyUpdates = updates.length === writes.length
   statements.push(look(table, sorted, onlyUpdates ? updates.length : undefined))
@@ -40,21 +39,18 @@ const decide = (writes: ReadonlyArray<Write>, answer: Answer): ReadonlyArray<Out
   })
 }
 
-const updateOne = (table: string, write: Write): string =>
-  `UPDATE ${table} AS s SET s.data=${Sql.data(write.next!.data)},s.expires_at=${Sql.now}+${Sql.stays(write)},` +
-  `s.revision=${Sql.text(write.next!.revision)} ` +
-  `WHERE s.name=${Sql.text(write.name)} AND s.revision=${Sql.text(write.expected!)} AND ${Sql.alive("s")}`
-
-const update = (table: string, writes: ReadonlyArray<Write>): string =>
-  `UPDATE ${values(writes)} AS n STRAIGHT_JOIN ${table} AS s ON s.name=n.name ` +
-  `SET s.data=n.data,s.expires_at=${Sql.now}+n.stays,s.revision=n.revision ` +
-  `WHERE s.revision=n.expected AND ${Sql.alive("s")}`
-
 // The assignments run from left to right, and what they ask is whether the row has expired: that column comes last.
 const create = (table: string, writes: ReadonlyArray<Write>): string => {
+  const data = Sql.derivedData(writes.map(({ next }) => next!.data))
+  const values = writes.map((write, i) => [
+    Sql.text(write.name),
+    Sql.text(write.next!.revision),
+    data[i]!,
+    Sql.stays(write)
+  ])
   const replace = (column: string, value: string) => `${column}=IF(${Sql.gone(table)},${value},${table}.${column})`
-  return `INSERT INTO ${table} (name,revision,data,expires_at) ` +
-    `SELECT n.name,n.revision,n.data,${Sql.now}+n.stays FROM ${values(writes)} AS n ON DUPLICATE KEY UPDATE ` +
+  return `INSERT INTO ${table} (name,revision,data,expires_at) SELECT n.name,n.revision,n.data,${Sql.now}+n.stays ` +
+    `FROM ${Sql.derived(["name", "revision", "data", "stays"], values)} AS n ON DUPLICATE KEY UPDATE ` +
     `${replace("data", "n.data")},${replace("revision", "n.revision")},` +
     replace("expires_at", `${Sql.now}+n.stays`)
 }
@@ -72,15 +68,3 @@ const look = (table: string, writes: ReadonlyArray<Write>, updates: number | und
     `FROM ${Sql.derived(["name", "known"], known)} AS n LEFT JOIN ${table} AS s ON s.name=n.name` +
     (updates === undefined ? "" : ` WHERE ROW_COUNT()<${updates}`)
 }
-
-const values = (writes: ReadonlyArray<Write>): string =>
-  Sql.derived(
-    ["name", "expected", "revision", "data", "stays"],
-    writes.map((write) => [
-      Sql.text(write.name),
-      Sql.nullable(write.expected),
-      Sql.text(write.next!.revision),
-      Sql.data(write.next!.data),
-      Sql.stays(write)
-    ])
-  )
