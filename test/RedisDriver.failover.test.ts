@@ -52,7 +52,10 @@ it.live(
       const before = new Map(hints)
       const records = yield* redis.read(lost)
       yield* redis.commit(
-        lost.map((name, i) => [{ name, expected: records[i]!.revision, next: { revision: "t:hint", data: "0" } }])
+        lost.map((
+          name,
+          i
+        ) => [{ name, expected: records[i]?.revision ?? null, next: { revision: "t:hint", data: "0" } }])
       )
       yield* until("hints", Effect.sync(() => lost.every((name) => hints.get(name)! > before.get(name)!)))
 

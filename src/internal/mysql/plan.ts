@@ -28,7 +28,7 @@ export const split = (items: ReadonlyArray<Item>, maxPacket: number): ReadonlyAr
   let room = 0
   for (const item of items) {
     const bytes = estimate(item.transaction)
-    if (groups.length === 0 || bytes > room) {
+    if (groups.length === 0 || bytes > room || groups.at(-1)!.length === most) {
       groups.push([])
       room = maxPacket - overhead
     }
@@ -37,6 +37,9 @@ export const split = (items: ReadonlyArray<Item>, maxPacket: number): ReadonlyAr
   }
   return groups
 }
+
+/** Transactions in a packet: statements that name thousands of rows make the server's stack deep, and others wait. */
+const most = 500
 
 /** What a packet holds besides what is estimated. */
 const overhead = 4096
