@@ -262,7 +262,7 @@ describe("a lock", () => {
   it.live("that another session holds: the others of the batch go on, and it ends within the timeout", () =>
     Effect.gen(function*() {
       const server = yield* mysqlServer()
-      const driver = yield* connect(server.port, { timeout: 2500, poolConfig: { connectionLimit: 2 } })
+      const driver = yield* connect(server.port, { timeout: 3500, poolConfig: { connectionLimit: 2 } })
       const names = Array.from({ length: 20 }, () => fresh())
       const first = yield* Effect.forEach(names, (name) => create(driver, name))
       const other = yield* connection(server.url)
@@ -272,7 +272,7 @@ describe("a lock", () => {
       const [answers, millis] = yield* timed(
         driver.commit(names.map((name, i) => [write(name, first[i]!, next[i]!)]))
       )
-      assert.isBelow(millis, 3000)
+      assert.isBelow(millis, 4000)
       for (const [i, answer] of answers.entries()) {
         if (i !== 3) assert.deepStrictEqual(answer, committed)
       }

@@ -22,7 +22,13 @@ interface Engine {
 
 const engines: ReadonlyArray<Engine> = [
   { name: "mysql-9", suite: "sid", packages: ["mysql-server-core"], kind: "mysql", binary: "usr/sbin/mysqld" },
-  { name: "mariadb-11", suite: "sid", packages: ["mariadb-server-core"], kind: "mysql", binary: "usr/sbin/mariadbd" },
+  {
+    name: "mariadb-11",
+    suite: "sid",
+    packages: ["mariadb-server-core", "mariadb-server"],
+    kind: "mysql",
+    binary: "usr/sbin/mariadbd"
+  },
   { name: "redis-8", suite: "sid", packages: ["redis-server"], kind: "redis", binary: "usr/bin/redis-server" },
   { name: "valkey-9", suite: "sid", packages: ["valkey-server"], kind: "redis", binary: "usr/bin/valkey-server" },
   { name: "valkey-8", suite: "trixie", packages: ["valkey-server"], kind: "redis", binary: "usr/bin/valkey-server" }

@@ -61,6 +61,17 @@ export const make = (options: {
         }
       })
 
+      /** The names of the rows that nobody holds a lock of. */
+      const unlocked = (items: ReadonlyArray<Plan.Item>): Effect.Effect<ReadonlySet<string>> => {
+        const names = items.flatMap(({ transaction }) => transaction.map(({ name }) => name))
+        const probe = `SELECT s.name FROM ${table} AS s FORCE INDEX (PRIMARY) WHERE s.name IN ${Sql.list(names)} ` +
+          `FOR UPDATE SKIP LOCKED`
+        return Retry.within(clock, deadline, connections.transact([probe], () => {})).pipe(
+          Effect.map(([answer]) => new Set(answer!.rows.map(([name]) => name!.toString("utf8")))),
+          Effect.orElseSucceed(() => none)
+        )
+      }
+
       const send = Effect.fnUntraced(function*(
         items: ReadonlyArray<Plan.Item>,
         maxPacket: number,
@@ -89,8 +100,13 @@ export const make = (options: {
         for (const { index } of items) answers[index] = fault
         if (items.length === 1 || fault.inDoubt || fault.remedy === "none" || fault.remedy === "elsewhere") return
         // One of them is at fault. The others need not wait for it, nor share its fate.
-        for (const item of items) yield* send([item], maxPacket, false)
-        for (const item of items) {
+        const free = fault.remedy === "wait" ? yield* unlocked(items) : none
+        const isFree = ({ transaction }: Plan.Item) => transaction.every(({ name }) => free.has(name))
+        const unhindered = items.filter(isFree)
+        const others = unhindered.length === items.length ? items : items.filter((item) => !isFree(item))
+        if (others !== items && unhindered.length > 0) yield* send(unhindered, maxPacket, false)
+        for (const item of others) yield* send([item], maxPacket, false)
+        for (const item of others) {
           const answer = answers[item.index]!
           if ("remedy" in answer && answer.remedy === "wait") yield* send([item], maxPacket, true)
         }
@@ -115,6 +131,8 @@ export const make = (options: {
 }
 
 const toDriverError = Fault.toDriverError("commit")
+
+const none: ReadonlySet<string> = new Set()
 
 const timeout = (inDoubt: boolean): Fault.Fault => ({ ...Retry.timeout, inDoubt })
 
