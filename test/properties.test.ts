@@ -13,6 +13,17 @@ class Boom {
   }
 }
 
+/** What each fault does to a commit; `other` is another writer's update. */
+const scenes = (other: Effect.Effect<unknown, unknown>): Record<typeof Fault.Type, Scripted.Scene> => ({
+  none: (batch, commit) => commit(batch),
+  lost: Scripted.lost,
+  dropped: Scripted.dropped,
+  resent: Scripted.resent,
+  failing: Scripted.failing,
+  overtaken: Scripted.after(other),
+  lostAndOvertaken: (batch, commit) => Effect.ensuring(Scripted.lost(batch, commit), Effect.orDie(other))
+})
+
 /**
  * Every handler tells what it saw, and those that write append their own name. So the final state is a serial order,
  * and an answer is right exactly when what its handler saw is what that order had written before it.
@@ -34,16 +45,7 @@ const serial = (schema: Schema.Codec<ReadonlyArray<string>, unknown>) =>
       const name = `other${others++}`
       return Scoped.update(Log, (log) => [log, [...log, name]])
     }).pipe(Effect.provide(elsewhere))
-    const scenes: Record<typeof Fault.Type, Scripted.Scene> = {
-      none: (batch, commit) => commit(batch),
-      lost: Scripted.lost,
-      dropped: Scripted.dropped,
-      resent: Scripted.resent,
-      failing: Scripted.failing,
-      overtaken: Scripted.after(other),
-      lostAndOvertaken: (batch, commit) => Effect.ensuring(Scripted.lost(batch, commit), Effect.orDie(other))
-    }
-    scripted.script.push(...faults.map((fault) => scenes[fault]))
+    scripted.script.push(...faults.map((fault) => scenes(other)[fault]))
 
     const operations = kinds.map((kind, i) => {
       const own = `${kind}${i}`
@@ -160,16 +162,7 @@ it.effect.prop("updates of several scopes are serializable", [
       const name = `other${others++}`
       return Scoped.update(logs[others % 4]!, (log) => [log, [...log, name]])
     }).pipe(Effect.provide(elsewhere))
-    const scenes: Record<typeof Fault.Type, Scripted.Scene> = {
-      none: (batch, commit) => commit(batch),
-      lost: Scripted.lost,
-      dropped: Scripted.dropped,
-      resent: Scripted.resent,
-      failing: Scripted.failing,
-      overtaken: Scripted.after(other),
-      lostAndOvertaken: (batch, commit) => Effect.ensuring(Scripted.lost(batch, commit), Effect.orDie(other))
-    }
-    scripted.script.push(...faults.map((fault) => scenes[fault]))
+    scripted.script.push(...faults.map((fault) => scenes(other)[fault]))
 
     const outcomes = yield* Effect.forEach(steps, ({ kind, logs: chosen }, i) => {
       const distinct = [...new Set(chosen)]
