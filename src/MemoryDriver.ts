@@ -11,7 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { Driver, Record, Transaction, Verdict, Write } from "./Driver.ts"
+import { type Driver, expired, type Record, type Transaction, type Verdict, type Write } from "./Driver.ts"
 import { Watchers } from "./internal/watchers.ts"
 import * as Storage from "./Storage.ts"
 
@@ -35,10 +35,12 @@ export interface Options {
   } | undefined
 }
 
+/** Times are milliseconds of the store's clock; `Infinity` for never. */
 interface Entry {
-  readonly record: Record
-  /** Milliseconds of the store's clock; `Infinity` for a record that stays. */
-  readonly expiresAt: number
+  record: Record
+  expiresAt: number
+  /** How long the tombstone stays that is left then. */
+  readonly retention: number
 }
 
 /**
@@ -76,12 +78,24 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     expiring.delete(name)
   }
 
-  const find = (name: string, now: number): Record | null => {
+  const find = (name: string, now: number): Entry | undefined => {
     const entry = entries.get(name)
-    if (entry === undefined) return null
-    if (entry.expiresAt > now) return entry.record
+    if (entry === undefined || entry.expiresAt > now) return entry
+    if (entry.record.data !== null) {
+      entry.record = { revision: expired(entry.record.revision), data: null }
+      entry.expiresAt += entry.retention
+      if (entry.expiresAt > now) return entry
+    }
     drop(name)
-    return null
+    return undefined
+  }
+
+  const read = (name: string, now: number): Record | null => {
+    const entry = find(name, now)
+    if (entry === undefined) return null
+    return entry.record.data === null || entry.expiresAt === Infinity
+      ? entry.record
+      : { ...entry.record, expiresIn: Duration.millis(entry.expiresAt - now) }
   }
 
   // Each write looks at two of the records that expire, going round: what has expired is dropped within half as many
@@ -98,10 +112,11 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     }
   }
 
-  const store = ({ expiresIn, name }: Write, record: Record, now: number): void => {
-    const expiresAt = expiresIn === undefined ? Infinity : now + Duration.toMillis(expiresIn)
-    entries.set(name, { record, expiresAt })
-    if (expiresAt === Infinity) expiring.delete(name)
+  const store = ({ expiresIn, name, retention }: Write, record: Record, now: number): void => {
+    const left = retention === undefined ? Infinity : Duration.toMillis(retention)
+    const lasts = expiresIn !== undefined ? Duration.toMillis(expiresIn) : record.data === null ? left : Infinity
+    entries.set(name, { record, expiresAt: now + lasts, retention: left })
+    if (lasts === Infinity) expiring.delete(name)
     else expiring.add(name)
     sweep(now)
     watchers.hint(name)
@@ -109,14 +124,14 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
 
   const apply = (transaction: Transaction, now: number): Verdict => {
     for (const { expected, name } of transaction) {
-      if ((find(name, now)?.revision ?? null) !== expected) {
-        return { committed: false, current: transaction.map((write) => find(write.name, now)) }
+      if ((find(name, now)?.record.revision ?? null) !== expected) {
+        return { committed: false, current: transaction.map((write) => read(write.name, now)) }
       }
     }
     for (const write of transaction) {
       if (write.next !== undefined) store(write, write.next, now)
     }
-    return { committed: true }
+    return committed
   }
 
   return {
@@ -130,7 +145,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     read: (names) =>
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
-        return names.map((name) => find(name, now))
+        return names.map((name) => read(name, now))
       }),
     commit: (batch) =>
       Effect.sync(() => {
@@ -143,12 +158,14 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
         const now = clock.currentTimeMillisUnsafe()
         const found: Array<string> = []
         for (const name of entries.keys()) {
-          if (name.startsWith(prefix) && find(name, now)?.data != null) found.push(name)
+          if (name.startsWith(prefix) && find(name, now)?.record.data != null) found.push(name)
         }
         return Stream.fromIterable(found)
       })
   }
 })
+
+const committed: Verdict = { committed: true }
 
 /**
  * A storage in memory. Every layer is a store of its own, empty at first.

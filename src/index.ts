@@ -1,7 +1,7 @@
 /**
  * @since 0.1.0
  */
-export type * as Driver from "./Driver.ts"
+export * as Driver from "./Driver.ts"
 export * as FileDriver from "./FileDriver.ts"
 export * as MemoryDriver from "./MemoryDriver.ts"
 export * as Scoped from "./Scoped.ts"

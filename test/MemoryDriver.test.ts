@@ -6,7 +6,18 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as MemoryDriver from "../src/MemoryDriver.ts"
 import { driverSuite } from "./suites/driver.ts"
-import { commit, commitAll, committed, create, read, record, refused, write } from "./suites/driver/TestStore.ts"
+import {
+  commit,
+  commitAll,
+  committed,
+  create,
+  read,
+  record,
+  refused,
+  retention,
+  tombstoneOf,
+  write
+} from "./suites/driver/TestStore.ts"
 
 driverSuite("memory", Effect.map(MemoryDriver.make(), Effect.succeed))
 
@@ -21,17 +32,23 @@ const heap = (): number => {
 const mebibyte = 1024 * 1024
 
 describe("MemoryDriver", () => {
-  it.effect("drops a record at the millisecond, on the clock of the test", () =>
+  it.effect("expires a record, and drops its tombstone, at the millisecond, on the clock of the test", () =>
     Effect.gen(function*() {
       const driver = yield* MemoryDriver.make()
       const first = record("1")
-      assert.deepStrictEqual(yield* commit(driver, write("a", null, first, Duration.minutes(10))), committed)
+      assert.deepStrictEqual(
+        yield* commit(driver, write("a", null, first, { expiresIn: Duration.minutes(10) })),
+        committed
+      )
       yield* TestClock.adjust(Duration.toMillis("10 minutes") - 1)
       assert.deepStrictEqual(yield* commit(driver, write("a", null, record())), refused(first))
       assert.deepStrictEqual(yield* Stream.runCollect(driver.names("")), ["a"])
       yield* TestClock.adjust(1)
       assert.deepStrictEqual(yield* Stream.runCollect(driver.names("")), [])
-      assert.deepStrictEqual(yield* commit(driver, write("a", first, record())), refused(null))
+      assert.deepStrictEqual(yield* commit(driver, write("a", first, record())), refused(tombstoneOf(first)))
+      yield* TestClock.adjust(Duration.toMillis(retention) - 1)
+      assert.deepStrictEqual(yield* commit(driver, write("a", null, record())), refused(tombstoneOf(first)))
+      yield* TestClock.adjust(1)
       yield* create(driver, "a")
     }))
 
@@ -39,7 +56,10 @@ describe("MemoryDriver", () => {
     Effect.gen(function*() {
       const driver = yield* MemoryDriver.make()
       const first = record("1")
-      assert.deepStrictEqual(yield* commit(driver, write("a", null, first, Duration.infinity)), committed)
+      assert.deepStrictEqual(
+        yield* commit(driver, write("a", null, first, { expiresIn: Duration.infinity })),
+        committed
+      )
       yield* TestClock.adjust(Duration.days(100_000))
       assert.deepStrictEqual(yield* read(driver, "a"), first)
     }))
@@ -50,7 +70,10 @@ describe("MemoryDriver", () => {
       const before = heap()
       for (let i = 0; i < 1000; i++) {
         const large = record(randomBytes(mebibyte / 32).toString("hex"))
-        assert.deepStrictEqual(yield* commit(driver, write(`large ${i}`, null, large, Duration.minutes(1))), committed)
+        assert.deepStrictEqual(
+          yield* commit(driver, write(`large ${i}`, null, large, { expiresIn: Duration.minutes(1) })),
+          committed
+        )
       }
       assert.isAbove(heap() - before, 50 * mebibyte)
       yield* TestClock.adjust("1 minute")

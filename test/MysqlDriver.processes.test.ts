@@ -118,8 +118,8 @@ describe("expired records", () => {
       const stays = yield* create(a, kept[0])
       const later = [record(null), record("1")]
       yield* commitAll(a, [
-        [write(kept[1], null, later[0]!, Duration.hours(1))],
-        [write(kept[2], null, later[1]!, Duration.hours(1))]
+        [write(kept[1], null, later[0]!, { retention: Duration.hours(1) })],
+        [write(kept[2], null, later[1]!, { expiresIn: Duration.hours(1) })]
       ])
       for (let round = 0; round < 3; round++) {
         const names = Array.from({ length: 1500 }, () => fresh())
@@ -128,12 +128,16 @@ describe("expired records", () => {
           Effect.gen(function*() {
             for (let i = 0; i < 10; i++) {
               const next = record(null)
-              const [verdict] = yield* commitAll(i % 2 === 0 ? a : b, [[write(name, null, next, Duration.millis(5))]])
+              const [verdict] = yield* commitAll(i % 2 === 0 ? a : b, [[
+                write(name, null, next, { retention: Duration.millis(5) })
+              ]])
               assert.deepStrictEqual(verdict, committed)
               yield* Effect.repeat(b.read([name]), { until: ([record]) => record === null })
             }
           }), { concurrency: "unbounded" }).pipe(Effect.forkChild)
-        const others = names.slice(8).map((name) => [write(name, null, record(null), Duration.millis(50))])
+        const others = names.slice(8).map((
+          name
+        ) => [write(name, null, record(null), { retention: Duration.millis(50) })])
         for (const verdict of yield* commitAll(a, others)) assert.deepStrictEqual(verdict, committed)
         yield* soon("the others", Fiber.join(churn))
         yield* soon("sweeping", Effect.repeat(rows, { until: (n) => n === 3 }))

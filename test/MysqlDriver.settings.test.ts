@@ -69,8 +69,8 @@ const exercise = Effect.fnUntraced(function*(a: Driver, b: Driver) {
   const [tombstone, passing] = [fresh(), fresh()] as const
   const gone = record(null)
   yield* commitAll(a, [
-    [write(tombstone, null, gone, Duration.minutes(10))],
-    [write(passing, null, record(), Duration.millis(200))]
+    [write(tombstone, null, gone, { retention: Duration.minutes(10) })],
+    [write(passing, null, record(), { expiresIn: Duration.millis(200) })]
   ])
   assert.deepStrictEqual(yield* b.read([tombstone]), [gone])
   yield* soon("expiry", Effect.repeat(read(b, passing), { until: (record) => record === null }))

@@ -10,7 +10,7 @@ export const capacity = 32
 export const next = (current: string | null, writer: string, mark: string): string => {
   if (current === null) return mark
   const own = `${writer}:`
-  const others = current.split(" ").filter((other) => !other.startsWith(own))
+  const others = marksOf(current).filter((other) => !other.startsWith(own))
   return [mark, ...others.slice(0, capacity - 1)].join(" ")
 }
 
@@ -22,10 +22,13 @@ export const next = (current: string | null, writer: string, mark: string): stri
  */
 export const contains = (current: string | null, expected: string | null, mark: string): boolean | undefined => {
   if (current === null) return expected === null ? false : undefined
-  const marks = current.split(" ")
+  const marks = marksOf(current)
   if (marks.includes(mark)) return true
   if (marks.length < capacity) return false
   if (expected === null) return undefined
-  const before = new Set(expected.split(" "))
+  const before = new Set(marksOf(expected))
   return marks.some((other) => before.has(other)) ? false : undefined
 }
+
+// What is no mark was put there by the store, such as that the record has expired.
+const marksOf = (revision: string): ReadonlyArray<string> => revision.split(" ").filter((mark) => mark.includes(":"))

@@ -123,7 +123,8 @@ const prepare = (
       name: cell.name,
       expected: known.revision,
       next: { revision, data: text },
-      expiresIn: text === null ? env.retention : part.idleTimeToLive
+      expiresIn: text === null ? undefined : part.idleTimeToLive,
+      retention: text === null || part.idleTimeToLive !== undefined ? env.retention : undefined
     })
     next.push({ ...known, text, state, revision, codec: part.codec })
   })

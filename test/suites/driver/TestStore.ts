@@ -2,8 +2,8 @@
  * What the rules are checked on: two drivers open over one store, and the few words that the tests are written in.
  */
 import { assert, type Vitest } from "@effect/vitest"
-import { Context, type Duration, Effect, type Scope } from "effect"
-import type { Driver, Record, Transaction, Verdict, Write } from "../../../src/Driver.ts"
+import { Context, Duration, Effect, type Scope } from "effect"
+import { type Driver, expired, type Record, type Transaction, type Verdict, type Write } from "../../../src/Driver.ts"
 import { DriverError } from "../../../src/ScopedError.ts"
 
 export class TestStore extends Context.Service<TestStore, {
@@ -20,6 +20,13 @@ export const committed: Verdict = { committed: true }
 
 export const refused = (...current: ReadonlyArray<Record | null>): Verdict => ({ committed: false, current })
 
+/** The tombstone that a record leaves when it expires. */
+export const tombstoneOf = (record: Record): Record => ({ revision: expired(record.revision), data: null })
+
+// How long data has left is looked at by the tests of expiry alone.
+const lasting = (record: Record | null): Record | null =>
+  record === null ? null : { revision: record.revision, data: record.data }
+
 // A store may outlive the run of the tests, so names and revisions differ between runs.
 const run = crypto.randomUUID().slice(0, 8)
 let names = 0
@@ -31,12 +38,21 @@ export const fresh = (label = "scope"): string => `${run}/${++names}/${label}`
 /** A record with a revision that was never used. */
 export const record = (data: string | null = "{}"): Record => ({ revision: `${run}:${++revisions}`, data })
 
+/** How long the tombstones of these tests stay, unless said otherwise. */
+export const retention = Duration.minutes(10)
+
 export const write = (
   name: string,
   expected: Record | null,
   next: Record,
-  expiresIn?: Duration.Duration
-): Write => ({ name, expected: expected?.revision ?? null, next, expiresIn })
+  options: { readonly expiresIn?: Duration.Duration; readonly retention?: Duration.Duration } = {}
+): Write => ({
+  name,
+  expected: expected?.revision ?? null,
+  next,
+  expiresIn: options.expiresIn,
+  retention: next.data === null || options.expiresIn !== undefined ? options.retention ?? retention : undefined
+})
 
 export const check = (name: string, expected: Record | null): Write => ({
   name,
@@ -49,7 +65,7 @@ export const commitAll = Effect.fnUntraced(function*(driver: Driver, batch: Read
   const verdicts: Array<Verdict> = []
   for (const verdict of yield* driver.commit(batch)) {
     if (verdict instanceof DriverError) return yield* verdict
-    verdicts.push(verdict)
+    verdicts.push(verdict.committed ? verdict : refused(...verdict.current.map(lasting)))
   }
   assert.strictEqual(verdicts.length, batch.length, "a verdict for each transaction")
   return verdicts
@@ -69,11 +85,14 @@ export const create = Effect.fnUntraced(function*(driver: Driver, name: string, 
   return next
 })
 
-export const read = Effect.fnUntraced(function*(driver: Driver, name: string) {
-  const records = yield* driver.read([name])
-  assert.strictEqual(records.length, 1)
-  return records[0] ?? null
-})
+/** The records of some names, without how long they have left. */
+export const readAll = (driver: Driver, names: ReadonlyArray<string>) =>
+  Effect.map(driver.read(names), (records) => {
+    assert.strictEqual(records.length, names.length)
+    return records.map(lasting)
+  })
+
+export const read = (driver: Driver, name: string) => Effect.map(readAll(driver, [name]), ([record]) => record ?? null)
 
 /** Fails the test, instead of hanging, when an effect takes longer than anything here should. */
 export const soon = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -118,7 +118,7 @@ export const changes: Rules = (it) =>
         const follower = yield* follow(a, [name])
         const last = yield* established(follower, b, name)
         const gone = record(null)
-        assert.deepStrictEqual(yield* commit(b, write(name, last, gone, Duration.hours(1))), committed)
+        assert.deepStrictEqual(yield* commit(b, write(name, last, gone)), committed)
         yield* follower.sees(name, gone.revision)
         const again = record()
         assert.deepStrictEqual(yield* commit(b, write(name, gone, again)), committed)

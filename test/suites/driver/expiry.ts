@@ -1,12 +1,12 @@
 /**
- * Records that are dropped some time after their commit.
+ * Data that expires, and the tombstones that stay for a while.
  *
- * The tests wait on the store's real clock, a moment each, and so never expect a record to be gone at a certain time:
+ * The tests wait on the store's real clock, a moment each, and so never expect anything to be gone at a certain time:
  * only that it goes, and not early. They wait side by side.
  */
 import { assert, describe } from "@effect/vitest"
 import { Duration, Effect, Stream } from "effect"
-import type { Driver } from "../../../src/Driver.ts"
+import type { Driver, Record } from "../../../src/Driver.ts"
 import {
   check,
   commit,
@@ -14,11 +14,13 @@ import {
   create,
   fresh,
   read,
+  readAll,
   record,
   refused,
   type Rules,
   soon,
   TestStore,
+  tombstoneOf,
   write
 } from "./TestStore.ts"
 
@@ -28,11 +30,12 @@ const long = Duration.hours(1)
 // A store's clock may run in steps, and need not be ours.
 const tolerance = 50
 
-const gone = (driver: Driver, name: string) =>
+const becomes = (driver: Driver, name: string, goal: Record | null) =>
   soon(
-    `${name} expires`,
+    `${name} becomes ${JSON.stringify(goal)}`,
     Effect.gen(function*() {
-      while ((yield* read(driver, name)) !== null) yield* Effect.sleep("10 millis")
+      while ((yield* read(driver, name))?.revision !== goal?.revision) yield* Effect.sleep("10 millis")
+      assert.deepStrictEqual(yield* read(driver, name), goal)
     })
   )
 
@@ -40,42 +43,106 @@ const aLittleLater = Effect.sleep(Duration.toMillis(moment) + 200)
 
 export const expiry: Rules = (it) =>
   describe("expiry", { concurrent: true }, () => {
-    for (const [what, data] of [["a tombstone", null], ["data", "1"]] as const) {
-      it.effect(`drops ${what} in its time, and the name is free again`, () =>
+    it.effect("turns data into a tombstone in its time, looked at or not", () =>
+      Effect.gen(function*() {
+        const { a, b } = yield* TestStore
+        const name = fresh()
+        const [stays, unread, unlisted] = [fresh(), fresh(), fresh()] as const
+        const first = yield* create(a, name)
+        const [last, lasting] = [record("1"), record("1")] as const
+        const gone = tombstoneOf(last)
+        const before = performance.now()
+        const verdict = yield* commit(
+          a,
+          write(name, first, last, { expiresIn: moment }),
+          write(stays, null, lasting, { expiresIn: long }),
+          write(unread, null, last, { expiresIn: moment }),
+          write(unlisted, null, last, { expiresIn: moment })
+        )
+        assert.deepStrictEqual(verdict, committed)
+        yield* becomes(b, name, gone)
+        assert.isAtLeast(performance.now() - before, Duration.toMillis(moment) - tolerance)
+        assert.deepStrictEqual(yield* Stream.runCollect(a.names(unlisted)), [])
+        assert.deepStrictEqual(yield* Stream.runCollect(a.names(name)), [])
+        // What was made on the data, or on nothing, must not be accepted.
+        for (const old of [null, first, last]) {
+          assert.deepStrictEqual(yield* commit(b, write(name, old, record())), refused(gone))
+          assert.deepStrictEqual(yield* commit(a, check(name, old)), refused(gone))
+        }
+        assert.deepStrictEqual(yield* commit(b, write(unread, last, record())), refused(gone))
+        assert.deepStrictEqual(yield* commit(a, check(name, gone), write(unread, gone, lasting)), committed)
+        const again = record("again")
+        assert.deepStrictEqual(yield* commit(b, write(name, gone, again)), committed)
+        for (const old of [null, first, last, gone]) {
+          assert.deepStrictEqual(yield* commit(a, write(name, old, record())), refused(again))
+        }
+        assert.deepStrictEqual(yield* readAll(b, [name, stays, unread, unlisted]), [again, lasting, lasting, gone])
+      }))
+
+    it.effect("tells how long data has left", () =>
+      Effect.gen(function*() {
+        const { a, b } = yield* TestStore
+        const [stays, goes, gone] = [fresh(), fresh(), fresh()] as const
+        yield* create(a, stays)
+        const next = record("1")
+        assert.deepStrictEqual(
+          yield* commit(a, write(goes, null, next, { expiresIn: long }), write(gone, null, record(null))),
+          committed
+        )
+        const told = yield* b.commit([[check(goes, null), check(stays, null), check(gone, null)]])
+        const refusal = told[0]!
+        assert.isTrue("committed" in refusal && !refusal.committed)
+        for (
+          const [left, ...others] of [
+            yield* b.read([goes, stays, gone]),
+            "current" in refusal ? refusal.current : []
+          ]
+        ) {
+          const millis = Duration.toMillis(left!.expiresIn!)
+          assert.isAtMost(millis, Duration.toMillis(long) + tolerance)
+          assert.isAtLeast(millis, Duration.toMillis(long) - 60_000)
+          for (const other of others) assert.isUndefined(other?.expiresIn)
+        }
+      }))
+
+    for (
+      const [what, data, expiresIn] of [
+        ["a removal", null, undefined],
+        ["an expiry", "1", Duration.millis(300)]
+      ] as const
+    ) {
+      it.effect(`keeps the tombstone of ${what} for its retention, and then the name is free`, () =>
         Effect.gen(function*() {
           const { a, b } = yield* TestStore
-          const name = fresh()
-          // What nobody looks at goes as well.
-          const [stays, unread, unlisted] = [fresh(), fresh(), fresh()] as const
+          const [name, unread] = [fresh(), fresh()] as const
           const first = yield* create(a, name)
           const last = record(data)
-          const lasting = record(data)
+          const gone = data === null ? last : tombstoneOf(last)
+          const options = { retention: moment, ...expiresIn && { expiresIn } }
           const before = performance.now()
-          const verdict = yield* commit(
-            a,
-            write(name, first, last, moment),
-            write(stays, null, lasting, long),
-            write(unread, null, last, moment),
-            write(unlisted, null, last, moment)
+          assert.deepStrictEqual(
+            yield* commit(a, write(name, first, last, options), write(unread, null, last, options)),
+            committed
           )
-          assert.deepStrictEqual(verdict, committed)
-          yield* gone(b, name)
-          assert.deepStrictEqual(yield* Stream.runCollect(a.names(unlisted)), [])
-          assert.deepStrictEqual(yield* commit(b, write(unread, last, record())), refused(null))
-          assert.deepStrictEqual(yield* commit(a, write(unread, null, lasting)), committed)
-          assert.isAtLeast(performance.now() - before, Duration.toMillis(moment) - tolerance)
-          assert.isNull(yield* read(a, name))
-          assert.deepStrictEqual(yield* Stream.runCollect(a.names(name)), [])
-          for (const old of [first, last]) {
+          yield* becomes(b, name, gone)
+          const since = performance.now()
+          yield* becomes(b, name, null)
+          const least = Duration.toMillis(moment) + (expiresIn === undefined ? 0 : Duration.toMillis(expiresIn))
+          assert.isAtLeast(performance.now() - before, least - tolerance)
+          if (expiresIn !== undefined) {
+            // From when it was seen to expire: what a commit wrote is found for as long.
+            assert.isAtLeast(performance.now() - since, Duration.toMillis(moment) - 200)
+          }
+          for (const old of [first, last, gone]) {
             assert.deepStrictEqual(yield* commit(b, write(name, old, record())), refused(null))
             assert.deepStrictEqual(yield* commit(a, check(name, old)), refused(null))
           }
-          assert.deepStrictEqual(yield* commit(b, check(name, null)), committed)
+          assert.deepStrictEqual(yield* commit(b, check(name, null), check(unread, null)), committed)
           const again = yield* create(b, name, "again")
-          for (const old of [null, first, last]) {
+          yield* create(a, unread)
+          for (const old of [null, first, last, gone]) {
             assert.deepStrictEqual(yield* commit(a, write(name, old, record())), refused(again))
           }
-          assert.deepStrictEqual(yield* b.read([name, stays, unread, unlisted]), [again, lasting, lasting, null])
         }))
     }
 
@@ -89,9 +156,9 @@ export const expiry: Rules = (it) =>
         assert.deepStrictEqual(
           yield* commit(
             a,
-            write(kept, null, first[0], moment),
-            write(prolonged, null, first[1], moment),
-            write(shortened, null, first[2], long)
+            write(kept, null, first[0], { expiresIn: moment }),
+            write(prolonged, null, first[1], { expiresIn: moment }),
+            write(shortened, null, first[2], { expiresIn: long })
           ),
           committed
         )
@@ -99,14 +166,16 @@ export const expiry: Rules = (it) =>
           yield* commit(
             b,
             write(kept, first[0], second),
-            write(prolonged, first[1], second, long),
-            write(shortened, first[2], second, moment)
+            write(prolonged, first[1], second, { expiresIn: long }),
+            write(shortened, first[2], second, { expiresIn: moment })
           ),
           committed
         )
-        yield* gone(a, shortened)
+        yield* becomes(a, shortened, tombstoneOf(second))
         yield* aLittleLater
-        for (const driver of [a, b]) assert.deepStrictEqual(yield* driver.read(names), [second, second, null])
+        for (const driver of [a, b]) {
+          assert.deepStrictEqual(yield* readAll(driver, names), [second, second, tombstoneOf(second)])
+        }
       }))
 
     it.effect("is left as it is by a check and by what is refused", () =>
@@ -115,32 +184,47 @@ export const expiry: Rules = (it) =>
         const [stays, goes] = [fresh("stays"), fresh("goes")] as const
         const first = yield* create(a, stays)
         const second = record()
-        assert.deepStrictEqual(yield* commit(a, write(goes, null, second, moment)), committed)
+        assert.deepStrictEqual(yield* commit(a, write(goes, null, second, { expiresIn: moment })), committed)
         assert.deepStrictEqual(yield* commit(b, check(stays, first), check(goes, second)), committed)
         assert.deepStrictEqual(
-          yield* commit(b, write(stays, null, record(), moment), write(goes, second, record())),
+          yield* commit(
+            b,
+            write(stays, null, record(), { expiresIn: moment }),
+            write(goes, second, record())
+          ),
           refused(first, second)
         )
-        yield* gone(b, goes)
+        yield* becomes(b, goes, tombstoneOf(second))
         yield* aLittleLater
-        assert.deepStrictEqual(yield* a.read([stays, goes]), [first, null])
+        assert.deepStrictEqual(yield* readAll(a, [stays, goes]), [first, tombstoneOf(second)])
       }))
 
-    it.effect("lets one of many take the free name", () =>
+    it.effect("lets one of many follow an expired record, and one of many take a free name", () =>
       Effect.gen(function*() {
         const { a, b } = yield* TestStore
-        const name = fresh()
-        const first = record(null)
-        assert.deepStrictEqual(yield* commit(a, write(name, null, first, moment)), committed)
-        yield* gone(a, name)
-        const rivals = Array.from({ length: 10 }, (_, i) => record(`${i}`))
-        const verdicts = yield* Effect.forEach(
-          rivals,
-          (next, i) => commit(i % 2 === 0 ? a : b, write(name, null, next)),
-          { concurrency: "unbounded" }
+        const [followed, free] = [fresh(), fresh()] as const
+        const first = record("1")
+        const gone = record(null)
+        assert.deepStrictEqual(
+          yield* commit(
+            a,
+            write(followed, null, first, { expiresIn: moment }),
+            write(free, null, gone, { retention: moment })
+          ),
+          committed
         )
-        const winners = rivals.filter((_, i) => verdicts[i]!.committed)
-        assert.strictEqual(winners.length, 1)
-        assert.deepStrictEqual(yield* read(b, name), winners[0])
+        yield* becomes(a, followed, tombstoneOf(first))
+        yield* becomes(a, free, null)
+        for (const [name, expected] of [[followed, tombstoneOf(first)], [free, null]] as const) {
+          const rivals = Array.from({ length: 10 }, (_, i) => record(`${i}`))
+          const verdicts = yield* Effect.forEach(
+            rivals,
+            (next, i) => commit(i % 2 === 0 ? a : b, write(name, expected, next)),
+            { concurrency: "unbounded" }
+          )
+          const winners = rivals.filter((_, i) => verdicts[i]!.committed)
+          assert.strictEqual(winners.length, 1)
+          assert.deepStrictEqual(yield* read(b, name), winners[0])
+        }
       }))
   })

@@ -1,6 +1,6 @@
 /** What is stored, by the beginning of its name. */
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { commit, commitAll, committed, create, fresh, record, type Rules, soon, TestStore, write } from "./TestStore.ts"
 
 export const listing: Rules = (it) =>
@@ -65,16 +65,14 @@ export const listing: Rules = (it) =>
           const part = all.slice(i, i + 1000)
           const first = part.map(() => record())
           yield* commitAll(a, part.map((name, i) => [write(name, null, first[i]!)]))
-          const removed = part.flatMap((name, i) =>
-            gone.has(name) ? [[write(name, first[i]!, record(null), Duration.hours(1))]] : []
-          )
+          const removed = part.flatMap((name, i) => gone.has(name) ? [[write(name, first[i]!, record(null))]] : [])
           yield* commitAll(b, removed)
         }
         const others = yield* Effect.gen(function*() {
           for (let i = 0;; i++) {
             const name = `${root}other${i}`
             const first = yield* create(a, name)
-            yield* commit(a, write(name, first, record(null), Duration.hours(1)))
+            yield* commit(a, write(name, first, record(null)))
             yield* Effect.sleep("1 millis")
           }
         }).pipe(Effect.forkChild({ startImmediately: true }))

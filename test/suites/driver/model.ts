@@ -92,7 +92,7 @@ export const model: Rules = (it) =>
                 name,
                 expected: revision,
                 next: next === "check" ? undefined : stored,
-                expiresIn: next === "removal" ? Duration.hours(1) : undefined
+                retention: next === "removal" ? Duration.hours(1) : undefined
               }
             })
           })

@@ -1,6 +1,6 @@
 /** Many writers at once: every commit takes effect at one moment between its call and its answer. */
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Fiber, Random } from "effect"
+import { Effect, Fiber, Random } from "effect"
 import type { Driver, Record, Transaction } from "../../../src/Driver.ts"
 import { check as checkHistory, History } from "./history.ts"
 import {
@@ -187,7 +187,7 @@ const step = Effect.fnUntraced(function*(driver: Driver, names: ReadonlyArray<st
         kind === 0
           ? check(name, current)
           : kind === 1
-          ? write(name, current, record(null), Duration.hours(1))
+          ? write(name, current, record(null))
           : write(name, current, record())
       )
     }

@@ -1,6 +1,6 @@
 /** Removal: the data goes, the revision stays for a while. */
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import {
   check,
   commit,
@@ -15,8 +15,6 @@ import {
   write
 } from "./TestStore.ts"
 
-const retention = Duration.minutes(10)
-
 export const tombstones: Rules = (it) =>
   describe("a tombstone", () => {
     it.effect("is read back as a record without data", () =>
@@ -25,7 +23,7 @@ export const tombstones: Rules = (it) =>
         const name = fresh()
         const first = yield* create(a, name)
         const gone = record(null)
-        assert.deepStrictEqual(yield* commit(a, write(name, first, gone, retention)), committed)
+        assert.deepStrictEqual(yield* commit(a, write(name, first, gone)), committed)
         for (const driver of [a, b]) assert.deepStrictEqual(yield* read(driver, name), gone)
       }))
 
@@ -34,7 +32,7 @@ export const tombstones: Rules = (it) =>
         const { a, b } = yield* TestStore
         const [gone, nothing, empty] = [fresh(), fresh(), fresh()] as const
         const records = [record(null), record("null"), record("")] as const
-        assert.deepStrictEqual(yield* commit(a, write(gone, null, records[0], retention)), committed)
+        assert.deepStrictEqual(yield* commit(a, write(gone, null, records[0])), committed)
         assert.deepStrictEqual(yield* commit(a, write(nothing, null, records[1])), committed)
         assert.deepStrictEqual(yield* commit(a, write(empty, null, records[2])), committed)
         assert.deepStrictEqual(yield* b.read([gone, nothing, empty]), records)
@@ -46,7 +44,7 @@ export const tombstones: Rules = (it) =>
         const name = fresh()
         const first = yield* create(a, name)
         const gone = record(null)
-        assert.deepStrictEqual(yield* commit(a, write(name, first, gone, retention)), committed)
+        assert.deepStrictEqual(yield* commit(a, write(name, first, gone)), committed)
         for (const driver of [a, b]) {
           assert.deepStrictEqual(yield* commit(driver, write(name, null, record())), refused(gone))
           assert.deepStrictEqual(yield* commit(driver, check(name, null)), refused(gone))
@@ -66,7 +64,7 @@ export const tombstones: Rules = (it) =>
         for (let i = 1; i <= 6; i++) {
           const next = record(i % 2 === 1 ? null : "0")
           assert.deepStrictEqual(
-            yield* commit(a, write(name, history.at(-1)!, next, next.data === null ? retention : undefined)),
+            yield* commit(a, write(name, history.at(-1)!, next)),
             committed
           )
           for (const old of [null, ...history]) {
@@ -84,7 +82,7 @@ export const tombstones: Rules = (it) =>
         const first = yield* create(a, name)
         assert.deepStrictEqual(yield* list, [name])
         const gone = record(null)
-        assert.deepStrictEqual(yield* commit(a, write(name, first, gone, retention)), committed)
+        assert.deepStrictEqual(yield* commit(a, write(name, first, gone)), committed)
         assert.deepStrictEqual(yield* list, [])
         assert.deepStrictEqual(yield* commit(a, write(name, gone, record())), committed)
         assert.deepStrictEqual(yield* list, [name])
@@ -97,7 +95,7 @@ export const tombstones: Rules = (it) =>
         const first = yield* create(a, one)
         const second = yield* create(a, two)
         const [gone, next] = [record(null), record("2")] as const
-        const remove = write(one, first, gone, retention)
+        const remove = write(one, first, gone)
         assert.deepStrictEqual(yield* commit(b, remove, write(two, null, next)), refused(first, second))
         assert.deepStrictEqual(yield* a.read([one, two]), [first, second])
         assert.deepStrictEqual(yield* commit(b, remove, write(two, second, next)), committed)
