@@ -353,21 +353,20 @@ describe("refusals", () => {
       })
     ))
 
-  it.effect("the default schedule runs at once, then at random, and ends after 30 seconds", () =>
+  it.effect("are run again at once for 30 seconds, unless a schedule says otherwise", () =>
     scene((scripted, other) =>
       Effect.gen(function*() {
         yield* increment
         const always: Scripted.Scene = (batch, commit) => {
           scripted.script.push(always)
-          return Scripted.after(other(add(1)))(batch, commit)
+          // Every refusal is a moment later than the last.
+          return Effect.andThen(Effect.sleep("100 millis"), Scripted.after(other(add(1)))(batch, commit))
         }
         scripted.script.push(always)
         const fiber = yield* Effect.forkChild(Effect.flip(increment))
-        yield* settle
-        yield* settle
-        assert.isAtLeast(scripted.commits.length, 9)
         yield* TestClock.adjust("29 seconds")
         assert.isUndefined(fiber.pollUnsafe())
+        assert.isAtLeast(scripted.commits.length, 280)
         yield* TestClock.adjust("2 seconds")
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "ConflictError")
       }), { retry: undefined }))
@@ -692,18 +691,57 @@ describe("products", () => {
 })
 
 describe("expiry and lost answers", () => {
-  it.effect("a commit that may have expired meanwhile is not sent again", () =>
+  it.effect("a commit whose state has expired meanwhile is found by the tombstone", () =>
     scene((scripted) =>
       Effect.gen(function*() {
         const brief = Scoped.make("brief", { schema: Schema.Int, initial: 0, idleTimeToLive: "1 second" })
+        let runs = 0
+        const bump = Scoped.update(brief, (n) => {
+          runs++
+          return [n, n + 1]
+        })
         scripted.script.push(Scripted.lost)
-        const fiber = yield* Effect.forkChild(Effect.flip(Scoped.update(brief, (n) => [n, n + 1])))
+        const fiber = yield* Effect.forkChild(bump)
         yield* settle
         yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(yield* Fiber.join(fiber), 0)
+        assert.strictEqual(scripted.commits.length, 2)
+        assert.strictEqual(runs, 1)
+        assert.strictEqual(yield* Scoped.get(brief), 0)
+      }), { recovery: Schedule.spaced("2 seconds") }))
+
+  it.effect("also where another writer has used the scope since", () =>
+    scene((scripted, other) =>
+      Effect.gen(function*() {
+        const brief = Scoped.make("brief", { schema: Schema.Int, initial: 0, idleTimeToLive: "1 second" })
+        const set = (n: number) => Scoped.update(brief, (before) => [before, n])
+        scripted.script.push(Scripted.lost)
+        const fiber = yield* Effect.forkChild(set(1))
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(yield* other(set(100)), 0)
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* Fiber.join(fiber), 0)
+        assert.deepStrictEqual(yield* other(Scoped.get(brief)), 0)
+      }), { recovery: Schedule.spaced("20 seconds") }))
+
+  it.effect("nothing is sent again later than half of the retention after it was first sent", () =>
+    scene((scripted) =>
+      Effect.gen(function*() {
+        const silent: Scripted.Scene = (batch, commit) => {
+          scripted.script.push(silent)
+          return Effect.andThen(commit(batch), Effect.never)
+        }
+        scripted.script.push(silent)
+        const fiber = yield* Effect.forkChild(Effect.flip(increment))
+        yield* settle
+        for (let i = 0; i < 200; i++) yield* TestClock.adjust("1 second")
         const error = yield* Fiber.join(fiber)
         assert.strictEqual(error._tag, "AmbiguousCommitError")
-        assert.strictEqual(scripted.commits.length, 1)
-      }), { recovery: Schedule.spaced("2 seconds") }))
+        // 5 seconds until the first is given up, and one each until a minute has passed.
+        assert.isAtLeast(scripted.commits.length, 9)
+        assert.isAtMost(scripted.commits.length, 11)
+      }), { recovery: Schedule.spaced("1 second"), retention: "2 minutes", timeout: "5 seconds" }))
 
   it.effect("a removal whose answer is lost is found by its tombstone", () =>
     scene((scripted, other) =>

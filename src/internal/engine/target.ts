@@ -1,9 +1,7 @@
-import type * as Duration from "effect/Duration"
-import * as Equal from "effect/Equal"
-import * as Result from "effect/Result"
-import { type NameError, ProductError, StateError } from "../ScopedError.ts"
-import type { Known } from "./cell.ts"
-import type { Codec, Fault, Snapshot } from "./codec.ts"
+import * as Duration from "effect/Duration"
+import type * as Result from "effect/Result"
+import { type NameError, ProductError, StateError } from "../../ScopedError.ts"
+import type { Codec, Fault, Held } from "../state/codec.ts"
 
 /** One scope inside what an update works on. */
 export interface Part {
@@ -13,17 +11,29 @@ export interface Part {
   readonly name: string
   readonly codec: Codec
   /** The state where nothing is stored. */
-  readonly initial: () => Result.Result<Snapshot, Fault>
+  readonly initial: () => Result.Result<Held, Fault>
   readonly idleTimeToLive: Duration.Duration | undefined
 }
 
-/** Whether handlers of the two may share a state: same name, same schema, same initial state. */
+/** Whether handlers of the two may share a state: same name, same schema, same initial state, same time to live. */
 export const samePart = (a: Part, b: Part): boolean =>
-  a === b || a.name === b.name && a.codec === b.codec && sameInitial(a.initial(), b.initial()) &&
-    Equal.equals(a.idleTimeToLive, b.idleTimeToLive)
+  a === b || a.name === b.name && a.codec === b.codec && sameInitial(a, b) && sameTimeToLive(a, b)
 
-const sameInitial = (a: Result.Result<Snapshot, Fault>, b: Result.Result<Snapshot, Fault>): boolean =>
-  Result.isSuccess(a) && Result.isSuccess(b) && a.success.text === b.success.text
+const sameInitial = (a: Part, b: Part): boolean => {
+  const one = textOfInitial(a)
+  return one !== undefined && one === textOfInitial(b)
+}
+
+const sameTimeToLive = ({ idleTimeToLive: a }: Part, { idleTimeToLive: b }: Part): boolean =>
+  a === b || a !== undefined && b !== undefined && Duration.toMillis(a) === Duration.toMillis(b)
+
+/** The text of a part's initial state, `undefined` where it has none. */
+export const textOfInitial = (part: Part): string | undefined => {
+  const initial = part.initial()
+  if (initial._tag === "Failure") return undefined
+  const text = initial.success.text()
+  return text._tag === "Failure" ? undefined : text.success
+}
 
 /**
  * What an update works on: one scope, or several as one.
@@ -63,8 +73,15 @@ export const product = (members: { readonly [key: string]: Target } | ReadonlyAr
       const joined = targets.map((target) => target.join(states.slice(start, start += target.parts.length)))
       return Object.freeze(isTuple ? joined : Object.fromEntries(keys.map((key, i) => [key, joined[i]])))
     },
-    split: (state) =>
-      targets.flatMap((target, i) => target.split((state as { readonly [key: string]: unknown })[keys[i]!]))
+    split: (state) => {
+      if (typeof state !== "object" || state === null) {
+        throw new TypeError(
+          `The next state of the product ${JSON.stringify(scope)} must be ${isTuple ? "a tuple" : "a struct"} of ` +
+            `the next states of its scopes, and is ${state === null ? "null" : typeof state}`
+        )
+      }
+      return targets.flatMap((target, i) => target.split((state as { readonly [key: string]: unknown })[keys[i]!]))
+    }
   }
 }
 
@@ -79,14 +96,5 @@ const repeated = (scope: string, parts: ReadonlyArray<Part>): ProductError | und
   return parts.length === 0 ? new ProductError({ scope, reason: "it is empty. Take at least one scope" }) : undefined
 }
 
-/** The state of a part as its record has it: the initial one where nothing is stored. */
-export const stateOf = (part: Part, known: Known): Result.Result<unknown, StateError> => {
-  if (known.text !== null && known.codec === part.codec) return Result.succeed(known.state)
-  return Result.mapBoth(known.text === null ? part.initial() : part.codec.read(known.text), {
-    onFailure: (fault) => stateError(part, known.text === null ? "write" : "read", fault),
-    onSuccess: (snapshot) => snapshot.state
-  })
-}
-
-export const stateError = (part: Part, operation: "read" | "write", fault: Fault) =>
+export const stateError = (part: Part, operation: StateError["operation"], fault: Fault) =>
   new StateError({ scope: part.scope, operation, path: fault.path, reason: fault.reason })

@@ -1,5 +1,5 @@
-import type { Record, Verdict } from "../Driver.ts"
-import { DriverError } from "../ScopedError.ts"
+import type { Record, Verdict } from "../../Driver.ts"
+import { DriverError } from "../../ScopedError.ts"
 import * as Revision from "./revision.ts"
 import type { Run } from "./run.ts"
 
@@ -23,29 +23,34 @@ export type Decision =
 export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
   if (answer instanceof DriverError) {
     if (answer.reason === "NotReplicated") return { _tag: "Applied", shortfall: answer.description }
-    return answer.inDoubt || run.doubtSince !== undefined
-      ? { _tag: "InDoubt", error: answer }
-      : { _tag: "Failed", error: answer }
+    return answer.inDoubt || run.doubt ? { _tag: "InDoubt", error: answer } : { _tag: "Failed", error: answer }
   }
   if (answer.committed) return { _tag: "Applied" }
+  const { current } = answer
+  const { mark, transaction } = run
+  if (mark === undefined) return { _tag: "NotApplied", current }
 
   // An earlier sending of it may be what it was refused for: ours, or one that the client library repeated unseen. All
-  // parts were written together or not at all, so any one of them that knows is enough.
-  let unknown = false
-  for (let i = 0; i < run.transaction!.length; i++) {
-    const write = run.transaction![i]!
-    if (write.next === undefined) continue
-    const applied = Revision.contains(answer.current[i]?.revision ?? null, write.expected, run.mark)
-    if (applied === true) return { _tag: "Applied", current: answer.current }
-    if (applied === false) return { _tag: "NotApplied", current: answer.current }
-    unknown = true
+  // parts were written together or not at all, so those that know must agree.
+  let found = 0
+  let missed = 0
+  for (let i = 0; i < transaction.length; i++) {
+    if (transaction[i]!.next === undefined) continue
+    const applied = Revision.contains(current[i]?.revision ?? null, mark)
+    if (applied === true) found++
+    else if (applied === false) missed++
   }
-  return run.doubtSince !== undefined && unknown
-    ? {
+  if (found > 0) {
+    return missed === 0 ? { _tag: "Applied", current } : {
       _tag: "Unknowable",
       reason:
-        "the answer to its commit was lost, and since then so many others committed, or the record was deleted, " +
-        "that no trace of it would be left"
+        "of the scopes that its commit wrote together, some hold what it wrote and others do not: the store has " +
+        "lost a part of it, or has gone back to an older state"
     }
-    : { _tag: "NotApplied", current: answer.current }
+  }
+  return missed > 0 ? { _tag: "NotApplied", current } : {
+    _tag: "Unknowable",
+    reason:
+      "the answer to its commit was lost, and since then so many others committed that no trace of it would be left"
+  }
 }

@@ -1,23 +1,16 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 
 /**
- * After a refusal: again at once, since the refusal brought the current record; after some refusals in a row a little
- * later, at random, so that writers who keep meeting part; for 30 seconds.
+ * How long an update is tried again, in milliseconds, where no schedule says otherwise: always at once, since a refusal
+ * brings the current record along.
  *
- * Backing off exponentially would starve whoever lost a few times: the others win again from fresher guesses.
+ * Backing off would starve whoever lost a few times, for the others win again from fresher guesses. And it would need a
+ * clock, which in a test may stand still.
  */
-export const conflict: Schedule.Schedule<unknown> = Schedule.forever.pipe(
-  Schedule.modifyDelay(({ attempt }) =>
-    attempt <= 8
-      ? Effect.succeed(Duration.zero)
-      : Effect.map(Random.next, (random) => Duration.millis(random * Math.min(attempt - 8, 10)))
-  ),
-  Schedule.upTo({ duration: "30 seconds" })
-)
+export const patience = 30_000
 
 /** While it is in doubt whether a commit was applied: again after 10 ms, doubling up to a second, for 30 seconds. */
 export const recovery: Schedule.Schedule<unknown> = Schedule.min([

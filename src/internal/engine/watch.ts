@@ -1,13 +1,17 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { DriverError, ScopedError } from "../ScopedError.ts"
+import type { DriverError, ScopedError } from "../../ScopedError.ts"
+import type { Sight } from "./run.ts"
 import * as Schedules from "./schedules.ts"
+
+/** Expiries are looked for a little late, and not more often than this, in milliseconds: clocks differ. */
+const grace = 5
 
 /**
  * The state now, and then each newer one that is seen.
@@ -18,10 +22,10 @@ import * as Schedules from "./schedules.ts"
 export const watch = (options: {
   readonly clock: Clock.Clock
   readonly hints: Stream.Stream<string, DriverError>
-  readonly look: Effect.Effect<unknown, ScopedError>
+  readonly look: Effect.Effect<Sight, ScopedError>
   readonly recovery: Schedule.Schedule<unknown>
-  /** When a state may have expired that was seen just now. */
-  readonly idleTimeToLive: Duration.Duration | undefined
+  /** Fails when the layer closes. */
+  readonly closed: Effect.Effect<never, DriverError>
 }): Stream.Stream<unknown, ScopedError> =>
   Stream.unwrap(Effect.gen(function*() {
     // One hint that waits says as much as a hundred.
@@ -40,25 +44,30 @@ export const watch = (options: {
         if (delay === undefined && Result.isFailure(ended)) return yield* Queue.fail(hints, ended.failure)
       }
     })
-    yield* Effect.forkScoped(listen)
+    yield* Effect.forkScoped(Effect.catchCause(listen, (cause) => Queue.failCause(hints, cause)))
+    yield* Effect.forkScoped(Effect.catchCause(options.closed, (cause) => Queue.failCause(hints, cause)))
 
-    const hint = options.idleTimeToLive === undefined
-      ? Queue.take(hints)
-      // An expiry need not be hinted at.
-      : Effect.timeoutOption(Queue.take(hints), Duration.sum(options.idleTimeToLive, Duration.millis(10)))
     const look = Effect.retry(options.look, {
       schedule: options.recovery,
       while: (error) => error._tag === "DriverError" ? error.reason !== "Closed" : error._tag === "ConflictError"
     })
 
-    let last: { readonly state: unknown } | undefined
+    let last: Sight | undefined
+    // An expiry need not be hinted at.
+    const hint = Effect.suspend(() => {
+      if (last === undefined || last.expiresAt === Infinity) return Queue.take(hints)
+      const left = last.expiresAt - options.clock.currentTimeMillisUnsafe()
+      return Effect.timeoutOption(Queue.take(hints), Duration.millis(Math.max(left, 0) + grace)).pipe(
+        Effect.map(Option.getOrUndefined)
+      )
+    })
     return Stream.fromPull(Effect.succeed(Effect.gen(function*() {
       for (;;) {
-        yield* last === undefined ? Queue.take(hints) : hint
-        const state = yield* look
-        if (last !== undefined && Equal.equals(last.state, state)) continue
-        last = { state }
-        return [state] as const
+        yield* hint
+        const sight = yield* look
+        const same = last !== undefined && last.version === sight.version
+        last = sight
+        if (!same) return [sight.state] as const
       }
     })))
   }))

@@ -1,0 +1,1 @@
+export const sealed = <A>(_scope: string, run: () => A): A => run()
