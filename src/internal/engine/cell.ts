@@ -80,6 +80,8 @@ export class Cell {
   known: Known | undefined
   /** How many updates the next run may take: fewer than usual to find out which of them is to blame for a failure. */
   most = Infinity
+  /** Whether others came first twice in a row of late, so that it asks for a turn. */
+  contended = false
 
   constructor(name: string, lane: Lane, known: Known | undefined) {
     this.name = name

@@ -112,6 +112,7 @@ export class Committer {
       },
       scopesPerTransaction: driver.limits.scopesPerTransaction,
       verify: options.verify,
+      writer: options.writer,
       retention: options.retention,
       nextMark: (latest) => {
         sequence = Math.max(sequence + 1, latest + 1, Math.floor(clock.currentTimeMillisUnsafe()))
@@ -223,6 +224,8 @@ export class Committer {
         run.slots.forEach(({ cell }, i) => {
           cell.known = known[i]
           cell.most = Infinity
+          // A commit at the first attempt shows that nobody is in the way any more.
+          if (!run.refusedBefore) cell.contended = false
         })
         this.lines.free(run.slots.map((slot) => slot.cell))
         if (decision.shortfall !== undefined) warn(run, decision.shortfall)
@@ -233,6 +236,7 @@ export class Committer {
         if (run.doubt) this.report.doubtEnds("not applied")
         run.slots.forEach(({ cell }, i) => {
           cell.known = toKnown(decision.current[i]!, asOf, moment, now)
+          if (run.refusedBefore && cell.known.revision !== run.transaction[i]!.expected) cell.contended = true
         })
         this.lines.free(run.slots.map((slot) => slot.cell))
         this.metrics.refused(run.updates.length)

@@ -22,6 +22,7 @@ export interface Environment {
   /** How long a revision is remembered after its data is gone. */
   readonly retention: Duration.Duration
   /** The mark of the next commit: later than all marks in the revisions that it follows. */
+  readonly writer: string
   readonly nextMark: (latest: number) => Revision.Mark
 }
 
@@ -60,6 +61,11 @@ export class Run {
     this.env = env
     this.first = first
     this.most = Math.min(mostUpdates, ...first.cells.map((cell) => cell.most))
+  }
+
+  /** Whether some of its updates were refused before. */
+  get refusedBefore(): boolean {
+    return this.updates.some((update) => update.attempts !== undefined)
   }
 
   get scope(): string {
@@ -194,7 +200,7 @@ export class Run {
         for (const slot of slots) slot.reset()
         return this.seal()
       }
-      transaction.push(write.success)
+      transaction.push(slot.cell.contended ? { ...write.success, claim: env.writer } : write.success)
       if (write.success.next === undefined) continue
       writes = true
       this.size += write.success.next.data?.length ?? 0

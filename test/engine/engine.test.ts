@@ -3,7 +3,7 @@ import { Cause, Deferred, Effect, Exit, Fiber, Layer, Random, Result, Schedule, 
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { DriverError } from "effect-scoped/ScopedError"
 import { TestClock } from "effect/testing"
-import * as Scripted from "./support/scripted.ts"
+import * as Scripted from "../support/scripted.ts"
 
 const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
 const increment = Scoped.update(Count, (count) => [count + 1, count + 1])
@@ -958,15 +958,16 @@ describe("the event loop", () => {
         })
         yield* increment
         let longest = 0
-        let last = performance.now()
+        const began = performance.now()
+        let last = began
         const watch = setInterval(() => {
           longest = Math.max(longest, performance.now() - last)
           last = performance.now()
         }, 0)
         yield* Effect.all(Array.from({ length: 2_000 }, () => slow), { concurrency: "unbounded", discard: true })
         clearInterval(watch)
-        // 2,000 handlers take 400 ms in all. Only the proportion is checked: machines differ.
-        assert.isBelow(longest, 200)
+        // Only the proportion is checked: machines differ.
+        assert.isBelow(longest, (performance.now() - began) / 2)
         assert.strictEqual(yield* Scoped.get(Count), 2_001)
       })
     ))
