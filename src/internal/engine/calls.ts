@@ -11,6 +11,8 @@ export interface Calls {
   readonly read: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null> | DriverError>
   /** An answer for each transaction. */
   readonly commit: (batch: ReadonlyArray<Transaction>) => Effect.Effect<ReadonlyArray<Verdict | DriverError>>
+  /** What to fail with where something in here failed that should not. */
+  readonly broken: (cause: unknown) => DriverError
   /** What to fail with once the layer is closed. */
   readonly closed: DriverError
 }
@@ -84,6 +86,7 @@ export const make = (driver: Driver, timeout: Duration.Duration, run: Run): Call
         const checked = counted<Verdict | DriverError>("commit", batch.length)(answers)
         return checked instanceof DriverError ? batch.map(() => checked) : checked
       }),
+    broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),
     closed: error("commit", "Closed", "the storage layer was closed. Keep it open for as long as it is used")
   }
 }

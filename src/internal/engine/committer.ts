@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
+import type * as Tracer from "effect/Tracer"
 import type { Driver, Verdict } from "../../Driver.ts"
 import { AmbiguousCommitError, type DriverError, NotReplicatedError } from "../../ScopedError.ts"
 import * as Name from "../name.ts"
@@ -179,18 +180,20 @@ export class Committer {
         this.held += run.size
       }
       this.metrics.sent(runs.length, this.lines.waiting, this.inFlight.size)
-      const answers = yield* traced(
-        this.calls.commit(runs.map((run) => run.transaction)),
-        this.driver.name,
-        runs
-      )
+      const answers = yield* traced(this.calls.commit(runs.map((run) => run.transaction)), {
+        name: "effect-scoped.commit",
+        driver: this.driver.name,
+        count: runs.length,
+        spans: spansOf(runs)
+      })
       for (const run of runs) this.held -= run.size
-      this.metrics.answered(this.elapsed() - sentAt, this.lines.waiting, this.inFlight.size)
+      const millis = this.elapsed() - sentAt
       for (let i = 0; i < runs.length; i++) {
         const done = this.conclude(runs[i]!, answers[i]!, lane, asOf)
         batch.concluded = i + 1
         if (done) yield* this.reply(runs[i]!)
       }
+      this.metrics.answered(millis, this.lines.waiting, this.inFlight.size)
       this.reader.wake()
     })
   }
@@ -332,6 +335,14 @@ export class Committer {
     }
     this.land(run)
   }
+}
+
+const spansOf = (runs: ReadonlyArray<Run>): ReadonlyArray<Tracer.Span> => {
+  const spans: Array<Tracer.Span> = []
+  for (const { updates } of runs) {
+    for (const { span } of updates) if (span !== undefined) spans.push(span)
+  }
+  return spans
 }
 
 const warn = ({ updates }: Run, reason: string): void => {

@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -100,16 +101,23 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
           update.span = span
           return Effect.suspend(() => lines.leave(update!))
         })
-      return caller.getRef(Tracer.Tracer) === Tracer.nativeTracer
-        ? submit(undefined)
-        : Effect.useSpan(
-          `effect-scoped.${kind === "look" ? "get" : kind === "remove" ? "remove" : "update"}`,
-          { attributes: { "effect-scoped.scope": target.scope, "effect-scoped.driver": driver.name } },
-          submit
-        )
+      return spanned(caller, kind === "look" ? "get" : kind === "remove" ? "remove" : "update", target, submit)
     })
 
-  const lookAtOne = (target: Target): Effect.Effect<Sight, ScopedError> =>
+  /** A span under the caller's, where somebody traces. */
+  const spanned = <A, E>(
+    caller: Fiber.Fiber<unknown, unknown>,
+    operation: "update" | "get" | "remove",
+    target: Target,
+    use: (span: Tracer.Span | undefined) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E> =>
+    caller.getRef(Tracer.Tracer) === Tracer.nativeTracer ? use(undefined) : Effect.useSpan(
+      `effect-scoped.${operation}`,
+      { attributes: { "effect-scoped.scope": target.scope, "effect-scoped.driver": driver.name } },
+      use
+    )
+
+  const lookAtOne = (target: Target, span: Tracer.Span | undefined): Effect.Effect<Sight, ScopedError> =>
     Effect.callback((resume) => {
       const error = admit(target)
       if (error !== undefined) return resume(Effect.fail(error))
@@ -136,7 +144,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
           version: versionOf(known),
           expiresAt: known.expiresAt
         }))
-      })
+      }, span)
       return Effect.sync(forget)
     })
 
@@ -144,7 +152,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
   // moment, or the refusal tells what is.
   const look = (target: Target): Effect.Effect<Sight, ScopedError> =>
     target.parts.length === 1
-      ? lookAtOne(target)
+      ? Effect.withFiber((caller) => spanned(caller, "get", target, (span) => lookAtOne(target, span)))
       : update({ target, kind: "look", handler: () => undefined, retry: undefined }) as Effect.Effect<
         Sight,
         ScopedError

@@ -91,7 +91,10 @@ export class Gather {
   }
 
   private go(run: Run, lane: Lane, batch: Batch, until: number): void {
-    if (!run.advance(until)) {
+    const before = run.updates.length
+    const done = run.advance(until)
+    this.lines.waiting -= run.updates.length - before
+    if (!done) {
       lane.unfinished.push(run)
       return
     }

@@ -1,8 +1,11 @@
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Tracer from "effect/Tracer"
 import type { Driver, Record } from "../../Driver.ts"
 import { DriverError } from "../../ScopedError.ts"
 import type { Calls, Run } from "./calls.ts"
 import { laneOf } from "./lanes.ts"
+import { traced } from "./trace.ts"
 
 /** The record of a name, and the tick before the call that read it began. */
 export type Reading =
@@ -11,9 +14,15 @@ export type Reading =
 
 type Listener = (reading: Reading) => void
 
+/** Who wants to know a record, and the spans of those that are traced. */
+interface Asked {
+  readonly listeners: Set<Listener>
+  readonly spans: Set<Tracer.Span>
+}
+
 /** Reads that were asked for and have not begun. */
 interface Queue {
-  asked: Map<string, Set<Listener>>
+  readonly asked: Map<string, Asked>
   reading: number
   starting: boolean
 }
@@ -36,7 +45,7 @@ export class Reader {
   private readonly tick: () => number
   private readonly room: () => boolean
   private readonly queues = new Map<string, Queue>()
-  private readonly open = new Set<Set<Listener>>()
+  private readonly open = new Set<Asked>()
   private window = first
   private closed: DriverError | undefined = undefined
 
@@ -56,7 +65,7 @@ export class Reader {
   }
 
   /** Asks for a record. The answer comes later; calling what this returns takes the question back. */
-  read(name: string, listener: Listener): () => void {
+  read(name: string, listener: Listener, span?: Tracer.Span): () => void {
     if (this.closed !== undefined) {
       listener({ failure: this.closed })
       return () => {}
@@ -64,17 +73,18 @@ export class Reader {
     const lane = laneOf(this.driver, name)
     let queue = this.queues.get(lane)
     if (queue === undefined) this.queues.set(lane, queue = { asked: new Map(), reading: 0, starting: false })
-    let listeners = queue.asked.get(name)
-    if (listeners === undefined) {
-      listeners = new Set()
-      this.open.add(listeners)
-      queue.asked.set(name, listeners)
+    let asked = queue.asked.get(name)
+    if (asked === undefined) {
+      asked = { listeners: new Set(), spans: new Set() }
+      this.open.add(asked)
+      queue.asked.set(name, asked)
       this.start(queue)
     }
+    const { listeners, spans } = asked
     listeners.add(listener)
-    const joined = listeners
+    if (span !== undefined) spans.add(span)
     return () => {
-      joined.delete(listener)
+      listeners.delete(listener)
     }
   }
 
@@ -87,7 +97,7 @@ export class Reader {
   close(error: DriverError): void {
     this.closed = error
     for (const queue of this.queues.values()) queue.asked.clear()
-    for (const listeners of this.open) this.tell(listeners, { failure: error })
+    for (const asked of this.open) this.tell(asked, { failure: error })
   }
 
   private start(queue: Queue): void {
@@ -105,28 +115,42 @@ export class Reader {
   private work(queue: Queue): Effect.Effect<void> {
     queue.starting = false
     const names: Array<string> = []
-    const listening: Array<Set<Listener>> = []
-    for (const [name, listeners] of queue.asked) {
+    const taken: Array<Asked> = []
+    const spans: Array<Tracer.Span> = []
+    for (const [name, asked] of queue.asked) {
       if (names.length >= this.window) break
       queue.asked.delete(name)
-      if (listeners.size === 0) {
-        this.open.delete(listeners)
-      } else {
-        names.push(name)
-        listening.push(listeners)
+      if (asked.listeners.size === 0) {
+        this.open.delete(asked)
+        continue
       }
+      names.push(name)
+      taken.push(asked)
+      spans.push(...asked.spans)
     }
     if (names.length === 0) return Effect.void
     const asOf = this.tick()
     this.start(queue)
-    return Effect.map(this.calls.read(names), (records) => {
-      if (records instanceof DriverError) {
-        for (const listeners of listening) this.tell(listeners, { failure: records })
-        return
-      }
-      this.adapt(records)
-      listening.forEach((listeners, i) => this.tell(listeners, { record: records[i] ?? null, asOf }))
-    })
+    return traced(this.calls.read(names), {
+      name: "effect-scoped.read",
+      driver: this.driver.name,
+      count: names.length,
+      spans
+    }).pipe(
+      Effect.map((records) => {
+        if (records instanceof DriverError) {
+          for (const asked of taken) this.tell(asked, { failure: records })
+          return
+        }
+        this.adapt(records)
+        taken.forEach((asked, i) => this.tell(asked, { record: records[i] ?? null, asOf }))
+      }),
+      Effect.onExit((exit) =>
+        Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => {
+          for (const asked of taken) this.tell(asked, { failure: this.calls.broken(exit.cause) })
+        })
+      )
+    )
   }
 
   private adapt(records: ReadonlyArray<Record | null>): void {
@@ -136,8 +160,8 @@ export class Reader {
     else if (size < small && records.length >= this.window) this.window = Math.min(most, this.window * 4)
   }
 
-  private tell(listeners: Set<Listener>, reading: Reading): void {
-    if (!this.open.delete(listeners)) return
-    for (const listener of listeners) listener(reading)
+  private tell(asked: Asked, reading: Reading): void {
+    if (!this.open.delete(asked)) return
+    for (const listener of asked.listeners) listener(reading)
   }
 }
