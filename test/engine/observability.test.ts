@@ -49,7 +49,7 @@ describe("spans", () => {
         Effect.provide(Storage.layer(Effect.succeed(driver))),
         Effect.provideService(Tracer.Tracer, tracer)
       )
-      const [caller] = spans.filter(({ name }) => name === "caller")
+      const caller = spans.find(({ name }) => name === "caller")
       const own = spans.filter(({ parent }) => Option.getOrUndefined(parent) === caller)
       assert.deepStrictEqual(own.map(({ name }) => name), [
         "effect-scoped.update",
@@ -147,7 +147,7 @@ describe("the log", () => {
       }).pipe(Effect.provide(Scripted.layer(scripted)), Effect.provide(layer))
       assert.strictEqual(told.filter((line) => /^Warn .*does not answer/.test(line)).length, 1)
       assert.strictEqual(told.filter((line) => /^Info .*answers again, after \d+ ms/.test(line)).length, 1)
-      assert.strictEqual(told.filter((line) => line.startsWith('Warn It is not known whether')).length, 1)
+      assert.strictEqual(told.filter((line) => line.startsWith("Warn It is not known whether")).length, 1)
       assert.strictEqual(told.filter((line) => /^Info Nothing is in doubt any more.*1 applied/.test(line)).length, 1)
     }))
 
@@ -177,7 +177,7 @@ describe("the log", () => {
         Effect.provideService(References.MinimumLogLevel, "Debug")
       )
       assert.strictEqual(
-        told.filter((line) => line.startsWith('Debug Gave up updates of "count" after 1 refusal')).length,
+        told.filter((line) => line.startsWith("Debug Gave up updates of \"count\" after 1 refusal")).length,
         1
       )
     }))

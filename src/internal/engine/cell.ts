@@ -18,6 +18,8 @@ export class Known {
   readonly moment: number
   /** When it expires, in milliseconds of the engine's clock: a hint, for the store goes by its own. */
   readonly expiresAt: number
+  /** Whether others came first twice in a row of late, so that we ask for a turn. */
+  contended = false
   private codec: Codec | undefined = undefined
   private held: Result.Result<Held, Fault> | undefined = undefined
 
@@ -54,6 +56,7 @@ export class Known {
       options.moment ?? this.moment,
       options.expiresAt ?? this.expiresAt
     )
+    known.contended = this.contended
     known.codec = options.codec ?? this.codec
     known.held = options.held === undefined ? this.held : Result.succeed(options.held)
     return known
@@ -80,8 +83,8 @@ export class Cell {
   known: Known | undefined
   /** How many updates the next run may take: fewer than usual to find out which of them is to blame for a failure. */
   most = Infinity
-  /** Whether others came first twice in a row of late, so that it asks for a turn. */
-  contended = false
+  /** UTF-16 units that were read for the updates that wait. */
+  loaded = 0
 
   constructor(name: string, lane: Lane, known: Known | undefined) {
     this.name = name

@@ -1,3 +1,4 @@
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -33,9 +34,6 @@ export interface Options {
   readonly writer: string
 }
 
-/** UTF-16 units of stored states that may be held for updates that wait, before no more are read. */
-const mostHeld = 64 * 1024 * 1024
-
 /**
  * The way of an update: it joins the lines of its cells; a turn takes what waits there, runs it on what is known, and
  * sends the outcome in a batch; the verdict settles it, or brings it back to the head of its lines.
@@ -54,7 +52,6 @@ export class Committer {
   private readonly again: Again
   private readonly report: Report
   private readonly inFlight = new Set<Run>()
-  private held = 0
   private onIdle: (() => void) | undefined = undefined
   private closed = false
 
@@ -78,7 +75,7 @@ export class Committer {
     this.report = new Report({ driver: driver.name, run, elapsed: this.elapsed })
     this.lanes = new Lanes(driver, (lane) => {
       run(this.turn(lane)).addObserver((exit) => {
-        if (Exit.isFailure(exit)) this.report.broken(exit.cause)
+        if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.report.broken(exit.cause)
         this.lanes.rest(lane)
       })
     })
@@ -93,7 +90,7 @@ export class Committer {
       calls,
       run,
       tick,
-      room: () => this.held < mostHeld || this.inFlight.size === 0
+      room: () => this.gather.room || this.inFlight.size === 0
     })
     this.again = new Again({
       clock,
@@ -175,10 +172,7 @@ export class Committer {
       if (runs.length === 0) return
       const asOf = this.tick()
       const sentAt = this.elapsed()
-      for (const run of runs) {
-        run.sentAt ??= sentAt
-        this.held += run.size
-      }
+      for (const run of runs) run.sentAt ??= sentAt
       this.metrics.sent(runs.length, this.lines.waiting, this.inFlight.size)
       const answers = yield* traced(this.calls.commit(runs.map((run) => run.transaction)), {
         name: "effect-scoped.commit",
@@ -186,7 +180,6 @@ export class Committer {
         count: runs.length,
         spans: spansOf(runs)
       })
-      for (const run of runs) this.held -= run.size
       const millis = this.elapsed() - sentAt
       for (let i = 0; i < runs.length; i++) {
         const done = this.conclude(runs[i]!, answers[i]!, lane, asOf)
@@ -224,11 +217,10 @@ export class Committer {
         const known = decision.current === undefined
           ? run.after(asOf, moment)
           : decision.current.map((record) => toKnown(record, asOf, moment, now))
-        run.slots.forEach(({ cell }, i) => {
-          cell.known = known[i]
-          cell.most = Infinity
+        run.slots.forEach(({ cell, known: before }, i) => {
+          cell.known = known[i]!
           // A commit at the first attempt shows that nobody is in the way any more.
-          if (!run.refusedBefore) cell.contended = false
+          cell.known.contended = before.contended && run.refusedBefore
         })
         this.lines.free(run.slots.map((slot) => slot.cell))
         if (decision.shortfall !== undefined) warn(run, decision.shortfall)
@@ -237,9 +229,10 @@ export class Committer {
       }
       case "NotApplied": {
         if (run.doubt) this.report.doubtEnds("not applied")
-        run.slots.forEach(({ cell }, i) => {
+        run.slots.forEach(({ cell, known: before }, i) => {
           cell.known = toKnown(decision.current[i]!, asOf, moment, now)
-          if (run.refusedBefore && cell.known.revision !== run.transaction[i]!.expected) cell.contended = true
+          const overtaken = run.refusedBefore && cell.known.revision !== before.revision
+          cell.known.contended = before.contended || overtaken
         })
         this.lines.free(run.slots.map((slot) => slot.cell))
         this.metrics.refused(run.updates.length)
@@ -295,6 +288,10 @@ export class Committer {
 
   private land(run: Run): void {
     this.inFlight.delete(run)
+    for (const { cell } of run.slots) {
+      cell.most = Infinity
+      this.gather.unload(cell)
+    }
     if (this.inFlight.size === 0) this.onIdle?.()
   }
 
@@ -306,11 +303,11 @@ export class Committer {
   private halve(run: Run): void {
     const { slots, updates } = run
     for (const update of updates) update.phase = "waiting"
+    this.land(run)
     for (const { cell } of slots) cell.most = Math.ceil(updates.length / 2)
     if (this.closed) this.failAll(updates, this.calls.closed)
     else this.lines.rejoin(updates, true)
     this.lines.free(slots.map((slot) => slot.cell))
-    this.land(run)
   }
 
   private forget(run: Run): void {

@@ -1,5 +1,5 @@
 import type { DriverError } from "../../ScopedError.ts"
-import { toKnown } from "./cell.ts"
+import { type Cell, toKnown } from "./cell.ts"
 import type { Lane } from "./lanes.ts"
 import type { Lines } from "./lines.ts"
 import type { Reader } from "./reader.ts"
@@ -25,6 +25,9 @@ export const slice = 5
 /** How much a batch may write, in UTF-16 units, unless a single commit is larger. */
 const mostSize = 8 * 1024 * 1024
 
+/** UTF-16 units of stored states that may be held for updates that wait, before no more are read. */
+const mostLoaded = 64 * 1024 * 1024
+
 /** Chooses what goes: takes updates from the heads of the lines, runs their handlers, and puts the outcomes in a batch. */
 export class Gather {
   private readonly env: Environment
@@ -35,6 +38,8 @@ export class Gather {
   private readonly onStart: (run: Run) => void
   private readonly onBlame: (run: Run) => void
   private readonly fail: (updates: ReadonlyArray<Update>, error: DriverError) => void
+
+  private loaded = 0
 
   constructor(options: {
     readonly env: Environment
@@ -57,6 +62,17 @@ export class Gather {
     this.fail = options.fail
   }
 
+  /** Whether more may be read for updates that wait. */
+  get room(): boolean {
+    return this.loaded < mostLoaded
+  }
+
+  /** What was read for the updates of a cell was used. */
+  unload(cell: Cell): void {
+    this.loaded -= cell.loaded
+    cell.loaded = 0
+  }
+
   /** Fills a batch for a moment. Tells whether there is more to do before it is sent. */
   fill(lane: Lane, batch: Batch): boolean {
     const { clock } = this.env
@@ -68,7 +84,10 @@ export class Gather {
       if (this.full(batch) || clock.currentTimeMillisUnsafe() >= until) break
       lane.ready.delete(cell)
       const head = this.lines.startable(cell)
-      if (head === undefined) continue
+      if (head === undefined) {
+        if (!cell.busy && cell.line.head === undefined) this.unload(cell)
+        continue
+      }
       if (head.cells.some((cell) => cell.known === undefined)) {
         this.look(head)
         continue
@@ -114,12 +133,10 @@ export class Gather {
         if ("failure" in reading) {
           this.fail(this.lines.drain(cell), reading.failure)
         } else {
-          cell.known = toKnown(
-            reading.record,
-            reading.asOf,
-            this.tick(),
-            this.env.clock.currentTimeMillisUnsafe()
-          )
+          const { asOf, record } = reading
+          cell.known = toKnown(record, asOf, this.tick(), this.env.clock.currentTimeMillisUnsafe())
+          cell.loaded = record?.data?.length ?? 0
+          this.loaded += cell.loaded
         }
         if (--missing === 0) this.lines.free(cells)
       })

@@ -200,7 +200,7 @@ export class Run {
         for (const slot of slots) slot.reset()
         return this.seal()
       }
-      transaction.push(slot.cell.contended ? { ...write.success, claim: env.writer } : write.success)
+      transaction.push(slot.known.contended ? { ...write.success, claim: env.writer } : write.success)
       if (write.success.next === undefined) continue
       writes = true
       this.size += write.success.next.data?.length ?? 0
