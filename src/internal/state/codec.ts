@@ -2,8 +2,9 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import { caught, type Fault, ofExit, tooLong } from "./fault.ts"
+import { caught, type Fault, ofExit } from "./fault.ts"
 import { freeze } from "./freeze.ts"
+import * as Json from "./json.ts"
 import * as Plain from "./plain.ts"
 import { differs } from "./same.ts"
 import * as Size from "./size.ts"
@@ -55,7 +56,7 @@ const make = (schema: Schema.Constraint): Codec => {
     try {
       return run(working ??= new Working(schema))
     } catch (error) {
-      return Result.fail(error instanceof Plain.TooLong ? tooLong : caught(error))
+      return Result.fail(caught(error))
     }
   }
   return {
@@ -101,7 +102,7 @@ class Working {
   read(text: string): Result.Result<State, Fault> {
     const json = parse(text)
     if (Result.isFailure(json)) return Result.fail(json.failure)
-    const walk: Plain.Walk = { bytes: 0, mode: "adopt" }
+    const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
     const taken = take(this.#plain, json.success, Plain.none, walk)
     if (taken !== Plain.refused) return Result.succeed(this.#tree(taken, walk.bytes, text))
     return Result.flatMap(this.#decodeAll(json.success), (decoded) => this.#held(decoded, text))
@@ -113,7 +114,7 @@ class Working {
     }
     if (this.#plain !== undefined) {
       const hint = before !== undefined && before.of === this && before.plain ? before : undefined
-      const walk: Plain.Walk = { bytes: 0, mode: "copy" }
+      const walk: Plain.Walk = { bytes: 0, limit: suspicious, mode: "copy" }
       const taken = take(this.#plain, next, hint === undefined ? Plain.none : hint.state, walk)
       if (taken !== Plain.refused) {
         if (hint !== undefined && taken === hint.state) return Result.succeed(hint)
@@ -142,7 +143,7 @@ class Working {
     const json = encoded.value
     const text = JSON.stringify(json) as string | undefined
     if (text === undefined) return Result.fail({ path: [], reason: "it has no JSON form" })
-    const decoded = this.#decodeAll(JSON.parse(text))
+    const decoded = this.#decodeAll(Json.parse(text))
     if (Result.isFailure(decoded)) {
       const { path, reason } = decoded.failure
       return Result.fail({ path, reason: `it could not be read back: ${reason}` })
@@ -169,7 +170,7 @@ class Working {
 
   /** Decodes a JSON value and finds the keys in it that the schema does not know. */
   #decodeAll(json: unknown): Result.Result<Decoded, Fault> {
-    if (take(this.#json, json, Plain.none, { bytes: 0, mode: "look" }) !== Plain.refused) {
+    if (take(this.#json, json, Plain.none, { bytes: 0, limit: Infinity, mode: "look" }) !== Plain.refused) {
       return decoded(this.#decode(json), json, undefined)
     }
     const paths: Array<UnknownKeys.Path> = []
@@ -198,7 +199,7 @@ class Working {
     if (Exit.isFailure(encoded)) return Result.fail(ofExit(encoded))
     const carried = UnknownKeys.carry(encoded.value, json, extras)
     const unknown = carried && { json: encoded.value, extras: carried }
-    const walk: Plain.Walk = { bytes: 0, mode: "copy" }
+    const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "copy" }
     const taken = take(this.#plain, state, Plain.none, walk)
     return Result.succeed(
       taken === Plain.refused
@@ -214,7 +215,7 @@ class Working {
 
   #copied(state: unknown, bytes: number, text: string, unknown: Unknown | undefined): State {
     const again = () => {
-      const decoded = this.#decodeAll(JSON.parse(text))
+      const decoded = this.#decodeAll(Json.parse(text))
       if (Result.isSuccess(decoded)) freeze(decoded.success.state)
       return decoded
     }
@@ -297,14 +298,20 @@ interface Trip {
   readonly decoded: Decoded
 }
 
+const suspicious = 2 ** 22
+
+// No engine's strings are longer.
+const longest = 2 ** 30
+
 // Whatever is thrown on the fast way, such as by a check or for want of stack, the schema tells it better.
 const take = (plain: Plain.Take | undefined, next: unknown, before: unknown, walk: Plain.Walk): unknown => {
   if (plain === undefined) return Plain.refused
   try {
     return plain(next, before, walk)
   } catch (error) {
-    if (error instanceof Plain.TooLong) throw error
-    return Plain.refused
+    if (!(error instanceof Plain.Suspicious)) return Plain.refused
+    if (Size.estimate(next) > longest) throw new RangeError("Invalid string length")
+    return take(plain, next, before, Object.assign(walk, { bytes: 0, limit: Infinity }))
   }
 }
 
@@ -321,7 +328,7 @@ const decoded = (
 
 const parse = (text: string): Result.Result<unknown, Fault> => {
   try {
-    return Result.succeed(JSON.parse(text))
+    return Result.succeed(Json.parse(text))
   } catch (error) {
     const { path, reason } = caught(error)
     return Result.fail({ path, reason: `it is not JSON: ${reason}` })

@@ -1,6 +1,6 @@
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 
 /** Where and why a state does not fit. */
@@ -9,6 +9,10 @@ export interface Fault {
   readonly reason: string
 }
 
+const tooDeep: Fault = { path: [], reason: "it is nested too deeply, or refers to itself" }
+
+const tooLong: Fault = { path: [], reason: "it is too long for any string to hold" }
+
 /** What a `catch` has caught, whatever user code threw. */
 export const caught = (error: unknown): Fault => {
   const reason = describe(error)
@@ -16,10 +20,6 @@ export const caught = (error: unknown): Fault => {
   if (error instanceof RangeError && /string length|array length/i.test(reason)) return tooLong
   return { path: [], reason }
 }
-
-export const tooDeep: Fault = { path: [], reason: "it is nested too deeply, or refers to itself" }
-
-export const tooLong: Fault = { path: [], reason: "it is too long for any string to hold" }
 
 /** Why a schema refused. */
 export const ofExit = (exit: Exit.Failure<unknown, Schema.SchemaError>): Fault => {

@@ -12,6 +12,8 @@ import * as Size from "./size.ts"
 export interface Walk {
   /** UTF-8 bytes of the JSON text of what was taken, less those of what it replaces. */
   bytes: number
+  /** From how many bytes on the state is suspicious. */
+  readonly limit: number
   /**
    * - `copy`: takes from somebody else's objects, which may have getters or change later: frozen copies.
    * - `adopt`: keeps and freezes them; they come from `JSON.parse` and nobody else has them.
@@ -41,11 +43,11 @@ export const compile = (ast: SchemaAST.AST): Take | undefined => {
   }
 }
 
-/** Thrown where a state has so many bytes that no string can hold it. */
-export class TooLong extends Error {}
-
-// A string has at most 2^29 units. A state in which one object appears at many places can be far longer than it looks.
-const maxBytes = 2 ** 30
+/**
+ * Thrown where a state gets so large that it may be much smaller than it looks: one object at many places takes its
+ * room once, and its text each time.
+ */
+export class Suspicious extends Error {}
 
 interface Plain {
   readonly [key: string]: unknown
@@ -327,7 +329,7 @@ const struct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) => {
     if (!changed && added + removed === 0) return old
     walk.bytes += Size.commas(count) - Size.commas(count - added + removed)
   }
-  if (walk.bytes > maxBytes) throw new TooLong()
+  if (walk.bytes > walk.limit) throw new Suspicious()
   if (walk.mode === "look") return next
   return Object.freeze(kept && walk.mode === "adopt" ? next : out)
 }
@@ -367,7 +369,7 @@ const record = (take: Take): Take => (next, before, walk) => {
     }
     walk.bytes += Size.commas(keys.length) - Size.commas(oldKeys.length)
   }
-  if (walk.bytes > maxBytes) throw new TooLong()
+  if (walk.bytes > walk.limit) throw new Suspicious()
   if (walk.mode === "look") return next
   return Object.freeze(kept && walk.mode === "adopt" ? next : out)
 }
@@ -411,7 +413,7 @@ const array = (elements: ReadonlyArray<Take>, required: number, rest: Take | und
     for (let i = Math.max(start, length - end); i < old.length - end; i++) walk.bytes -= Size.ofJson(old[i])
     if (walk.mode === "copy") { for (let i = old.length - end; i < old.length; i++) out.push(old[i]) }
     walk.bytes += Size.commas(length) - Size.commas(old.length) + (before === none ? 2 : 0)
-    if (walk.bytes > maxBytes) throw new TooLong()
+    if (walk.bytes > walk.limit) throw new Suspicious()
     return walk.mode === "look" ? out : Object.freeze(out)
   }
 }

@@ -114,7 +114,6 @@ class Comparison {
     if (a instanceof RegExp && b instanceof RegExp) {
       return unless(String(a) === String(b) && a.lastIndex === b.lastIndex)
     }
-    if (isBoxed(a) && isBoxed(b)) return unless(Object.is(a.valueOf(), b.valueOf()))
     if (a instanceof Error && b instanceof Error) {
       if (a.name !== b.name || a.message !== b.message) return at
       return this.#same(a.cause, b.cause, { key: "cause", above: at }) ? unknown : { key: "cause", above: at }
@@ -134,6 +133,7 @@ class Comparison {
       return unless(HashSet.size(a) === HashSet.size(b)) ??
         this.#members([...a], [...b], (item) => HashSet.has(b, item), at)
     }
+    if (isBoxed(a) && isBoxed(b)) return unless(Object.is(a.valueOf(), b.valueOf()))
     return unknown
   }
 
@@ -200,7 +200,7 @@ const isPlain = (value: object): boolean => {
 }
 
 const isBoxed = (value: object): boolean =>
-  value instanceof Number || value instanceof String || value instanceof Boolean
+  /^\[object (?:Number|String|Boolean)\]$/.test(Object.prototype.toString.call(value))
 
 const keysOf = (value: object): ReadonlyArray<string | symbol> => {
   const symbols = Object.getOwnPropertySymbols(value)

@@ -100,22 +100,26 @@ const survey = (): ReadonlyArray<Door> => {
   return doors
 }
 
-const functions = [
-  ...["fetch", "queueMicrotask", "setTimeout", "setInterval", "setImmediate", "clearTimeout", "clearInterval"],
-  ...["clearImmediate", "requestAnimationFrame", "requestIdleCallback", "postMessage", "alert", "prompt", "confirm"]
-]
+const words = (list: string): ReadonlyArray<string> => list.split(" ")
 
-const classes = ["XMLHttpRequest", "WebSocket", "EventSource", "BroadcastChannel", "MessageChannel", "Worker"]
+const functions = words(
+  "fetch queueMicrotask setTimeout setInterval setImmediate clearTimeout clearInterval clearImmediate " +
+    "requestAnimationFrame requestIdleCallback postMessage alert prompt confirm"
+)
 
-const ofProcess = [
-  ...["nextTick", "hrtime", "uptime", "cpuUsage", "resourceUsage", "memoryUsage", "exit", "abort", "kill", "chdir"],
-  ...["emitWarning", "emit", "send", "on", "once", "addListener"]
-]
+const classes = words(
+  "XMLHttpRequest WebSocket EventSource BroadcastChannel MessageChannel Worker"
+)
 
-const ofNodeCrypto = [
-  ...["randomBytes", "randomFill", "randomFillSync", "randomInt", "randomUUID", "generateKeyPairSync"],
-  ...["generateKeySync", "pseudoRandomBytes"]
-]
+const ofProcess = words(
+  "nextTick hrtime uptime cpuUsage resourceUsage memoryUsage exit abort kill chdir emitWarning emit " +
+    "send on once addListener"
+)
+
+const ofNodeCrypto = words(
+  "randomBytes randomFill randomFillSync randomInt randomUUID generateKeyPairSync generateKeySync " +
+    "pseudoRandomBytes"
+)
 
 const ownerOf = (from: unknown, key: string): object | undefined => {
   for (let at = from; typeof at === "object" && at !== null; at = Object.getPrototypeOf(at)) {

@@ -19,7 +19,7 @@ export interface Extras {
 
 /**
  * The paths of the keys for which alone a schema has refused a JSON value, or `undefined` where it has other reasons,
- * too. Of a union it is the first member that has no other reason.
+ * too. Of a union it is the member with the fewest.
  */
 export const unexpected = (issue: SchemaIssue.Issue): ReadonlyArray<Path> | undefined => {
   switch (issue._tag) {
@@ -34,7 +34,10 @@ export const unexpected = (issue: SchemaIssue.Issue): ReadonlyArray<Path> | unde
       return paths.includes(undefined) ? undefined : paths.flatMap((path) => path!)
     }
     case "AnyOf":
-      return issue.issues.map(unexpected).find((paths) => paths !== undefined)
+      return issue.issues.map(unexpected).reduce(
+        (least, paths) => least === undefined || paths !== undefined && paths.length < least.length ? paths : least,
+        undefined
+      )
     default:
       return undefined
   }
