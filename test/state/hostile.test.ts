@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
+import { Effect, Result, Schema, SchemaGetter, type SchemaIssue } from "effect"
 import * as Codec from "../../src/internal/state/codec.ts"
 import { fault, ok, text } from "./support.ts"
 
@@ -43,15 +43,15 @@ describe("depth", () => {
     }
   })
 
-  for (const depth of [500, 3_000, 20_000, 1_000_000]) {
+  for (const depth of [500, 3_000, 20_000]) {
     it(`of ${depth} levels is read and written or refused, never thrown`, () => {
       const states: ReadonlyArray<readonly [Schema.Codec<unknown, unknown>, unknown, string]> = [
-        [Schema.Json, JSON.parse(depth > 100_000 ? "[]" : brackets(depth)), brackets(depth)],
+        [Schema.Json, JSON.parse(brackets(depth)), brackets(depth)],
         [Schema.Unknown, nested(depth), braces(depth)],
         [Schema.Any, nested(depth), braces(depth)],
         [Nest, nested(depth), braces(depth)],
         [Checked, nested(depth), braces(depth, `"zz":1,`)],
-        [endless(), nested(Math.min(depth, 20_000)), braces(Math.min(depth, 20_000))],
+        [endless(), nested(depth), braces(depth)],
         [List, [], brackets(depth)],
         [Dated, nested(depth), braces(depth, `"at":"2020-01-01T00:00:00.000Z",`)]
       ]
@@ -69,7 +69,7 @@ describe("depth", () => {
     })
   }
 
-  it("has a reason of its own", () => {
+  it("without end has a reason of its own", () => {
     assert.match(fault(Codec.of(Nest).read(braces(1_000_000))).reason, /nested too deeply/)
     assert.match(fault(Codec.of(Schema.Any).hold(nested(1_000_000))).reason, /nested too deeply/)
   })

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import * as Codec from "../../src/internal/state/codec.ts"
+import type * as Codec from "../../src/internal/state/codec.ts"
 import { differs } from "../../src/internal/state/same.ts"
 
 export const ok = <A>(result: Result.Result<A, Codec.Fault>): A => {

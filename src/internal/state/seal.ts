@@ -9,16 +9,16 @@
 export const sealed = <A>(scope: string, run: () => A): A => {
   const outer = seal
   const inner: Seal = seal = { scope, broken: undefined }
-  let reopen: (() => void) | undefined
+  let open: (() => void) | undefined
   try {
-    if (outer === undefined) reopen = shut()
-    const result = run()
-    if (inner.broken === undefined) return result
+    if (outer === undefined) open = shut()
+    return run()
   } finally {
-    reopen?.()
+    open?.()
     seal = outer
+    // oxlint-disable-next-line no-unsafe-finally -- whatever the function made of it
+    if (inner.broken !== undefined) throw inner.broken
   }
-  throw inner.broken
 }
 
 interface Seal {
@@ -49,26 +49,35 @@ const shut = (): () => void => {
   if (clock?.owner !== globalThis.Date) clock = surveyClock(globalThis.Date)
   const doors = [...world, ...clock.doors, fiberDoor()]
   const were: Array<PropertyDescriptor | undefined> = []
-  for (const { key, owner, shut } of doors) {
-    const open = Object.getOwnPropertyDescriptor(owner, key)
-    were.push(open)
-    set(owner, key, open, shut)
-  }
-  return () => {
-    for (let i = doors.length - 1; i >= 0; i--) {
+  const open = (): void => {
+    for (let i = were.length - 1; i >= 0; i--) {
       const { key, owner, shut } = doors[i]!
-      const open = were[i]
-      if (open === undefined) Reflect.deleteProperty(owner, key)
-      else set(owner, key, shut, open)
+      const was = were[i]
+      if (was === undefined) Reflect.deleteProperty(owner, key)
+      else if (canAssign(was, shut)) assign(owner, key, was.value)
+      else Reflect.defineProperty(owner, key, was)
     }
   }
+  // With too little stack left to open it again, the world is not shut.
+  headroom(32)
+  for (const { key, owner, shut } of doors) {
+    const was = Object.getOwnPropertyDescriptor(owner, key)
+    were.push(was)
+    if (canAssign(was, shut)) assign(owner, key, shut.value)
+    else Reflect.defineProperty(owner, key, { ...shut, configurable: true })
+  }
+  return open
 }
 
-// An assignment takes a tenth of the time. What cannot be changed, as under a hardened runtime, stays open.
-const set = (owner: object, key: string, from: PropertyDescriptor | undefined, to: PropertyDescriptor): void => {
-  if (from?.writable === true && "value" in to) (owner as { [key: string]: unknown })[key] = to.value
-  else Reflect.defineProperty(owner, key, { ...to, configurable: true })
+// An assignment takes a tenth of the time of a definition. What a hardened runtime does not let change stays open.
+const canAssign = (was: PropertyDescriptor | undefined, shut: PropertyDescriptor): boolean =>
+  was?.writable === true && "value" in shut
+
+const assign = (owner: object, key: string, value: unknown): void => {
+  ;(owner as { [key: string]: unknown })[key] = value
 }
+
+const headroom = (frames: number): number => frames === 0 ? 0 : headroom(frames - 1) + 1
 
 let world: ReadonlyArray<Door> | undefined
 let clock: { readonly owner: DateConstructor; readonly doors: ReadonlyArray<Door> } | undefined
