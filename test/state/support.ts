@@ -102,6 +102,10 @@ class Foreign {
   readonly a = 1
 }
 
+const boom = (): never => {
+  throw new Error("from a state")
+}
+
 const junk: ReadonlyArray<unknown> = [
   undefined,
   null,
@@ -132,14 +136,10 @@ const junk: ReadonlyArray<unknown> = [
   new Date(0),
   new Date(Number.NaN),
   new Map([["a", 1]]),
-  new Proxy({}, {
-    get: () => {
-      throw new Error("from a proxy")
-    }
-  }),
+  new Proxy({ a: 1 }, { get: boom, ownKeys: boom }),
   {
     get a() {
-      throw new Error("from a getter")
+      return boom()
     }
   },
   { toJSON: () => 1 }

@@ -193,12 +193,14 @@ class Working {
   }
 
   #held({ extras, json, state }: Decoded, text: string): Result.Result<State, Fault> {
+    let unknown: Unknown | undefined
+    if (extras !== undefined) {
+      const encoded = this.#encode(state)
+      if (Exit.isFailure(encoded)) return Result.fail(ofExit(encoded))
+      const carried = UnknownKeys.carry(encoded.value, json, extras)
+      unknown = carried && { json: encoded.value, extras: carried }
+    }
     const bytes = Size.utf8(text)
-    if (extras === undefined) return Result.succeed(this.#copied(state, bytes, text, undefined))
-    const encoded = this.#encode(state)
-    if (Exit.isFailure(encoded)) return Result.fail(ofExit(encoded))
-    const carried = UnknownKeys.carry(encoded.value, json, extras)
-    const unknown = carried && { json: encoded.value, extras: carried }
     const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "copy" }
     const taken = take(this.#plain, state, Plain.none, walk)
     return Result.succeed(
