@@ -5,6 +5,9 @@ import type { Lane, Lanes } from "./lanes.ts"
 import type { Target } from "./target.ts"
 import { type Options, Update } from "./update.ts"
 
+/** UTF-16 units of a state. */
+const large = 64 * 1024
+
 /**
  * Where updates wait: a line for each scope. An update of several scopes waits in all their lines, and starts when it
  * is the head of each.
@@ -110,7 +113,9 @@ export class Lines {
     for (const cell of cells) {
       cell.busy = false
       cell.lane = this.lanes.of(cell.name)
-      this.offer(cell)
+      // What is large is let go at once; what is small, when there is time, for it may be wanted again at once.
+      if (cell.line.head === undefined && (cell.known?.text?.length ?? 0) > large) this.cells.release(cell)
+      else this.offer(cell)
     }
   }
 
