@@ -105,7 +105,9 @@ class Working {
     const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
     const taken = take(this.#plain, json.success, Plain.none, walk)
     if (taken !== Plain.refused) return Result.succeed(this.#tree(taken, walk.bytes, text))
-    return Result.flatMap(this.#decodeAll(json.success), (decoded) => this.#held(decoded, text))
+    // What was adopted in part is not what was read any more.
+    const again = this.#plain === undefined ? json.success : Json.parse(text)
+    return Result.flatMap(this.#decodeAll(again), (decoded) => this.#held(decoded, text))
   }
 
   accept(next: unknown, before: State | undefined): Result.Result<State, Fault> {
@@ -118,7 +120,7 @@ class Working {
       const taken = take(this.#plain, next, hint === undefined ? Plain.none : hint.state, walk)
       if (taken !== Plain.refused) {
         if (hint !== undefined && taken === hint.state) return Result.succeed(hint)
-        if (before?.unknown !== undefined) return this.#rejoin(taken, taken, before, before.unknown)
+        if (before?.unknown !== undefined) return this.#rejoin(this.json(taken), taken, before, before.unknown)
         return Result.succeed(this.#tree(taken, walk.bytes + (hint === undefined ? 0 : hint.measured), undefined))
       }
     }
@@ -148,7 +150,7 @@ class Working {
       const { path, reason } = decoded.failure
       return Result.fail({ path, reason: `it could not be read back: ${reason}` })
     }
-    const at = differs(next, decoded.success.state)
+    const at = differs(next, decoded.success.state, true)
     return at === undefined
       ? Result.succeed({ json, text, decoded: decoded.success })
       : Result.fail(lost(next, decoded.success.state, at))
@@ -206,20 +208,37 @@ class Working {
     return Result.succeed(
       taken === Plain.refused
         ? this.#copied(state, bytes, text, unknown)
-        : new State(this, true, taken, true, bytes, walk.bytes, text, unknown, undefined)
+        : new State(this, true, taken, this.#closed, bytes, walk.bytes, text, unknown, this.#fresh(taken))
     )
   }
 
   #tree(state: unknown, bytes: number, text: string | undefined): State {
     const size = text === undefined ? bytes : Size.utf8(text)
-    return new State(this, true, state, true, size, bytes, text, undefined, undefined)
+    return new State(this, true, state, this.#closed, size, bytes, text, undefined, this.#fresh(state))
+  }
+
+  get #closed(): boolean {
+    return this.#plain?.fresh === undefined
+  }
+
+  #fresh(state: unknown): (() => unknown) | undefined {
+    const fresh = this.#plain?.fresh
+    return fresh && (() => fresh(state))
+  }
+
+  /** What is stored of a state that was taken. */
+  json(state: unknown): unknown {
+    if (this.#closed) return state
+    const encoded = this.#encode(state)
+    if (Exit.isFailure(encoded)) throw new Error(ofExit(encoded).reason)
+    return encoded.value
   }
 
   #copied(state: unknown, bytes: number, text: string, unknown: Unknown | undefined): State {
     const again = () => {
-      const decoded = this.#decodeAll(Json.parse(text))
-      if (Result.isSuccess(decoded)) freeze(decoded.success.state)
-      return decoded
+      const { state } = Result.getOrThrow(this.#decodeAll(Json.parse(text)))
+      freeze(state)
+      return state
     }
     return new State(this, false, state, freeze(state), bytes, bytes, text, unknown, again)
   }
@@ -236,7 +255,7 @@ class State implements Held {
   readonly measured: number
   #written: string | undefined
   readonly unknown: Unknown | undefined
-  readonly #again: (() => Result.Result<Decoded, Fault>) | undefined
+  readonly #again: (() => unknown) | undefined
   #given = false
 
   constructor(
@@ -248,7 +267,7 @@ class State implements Held {
     measured: number,
     written: string | undefined,
     unknown: Unknown | undefined,
-    again: (() => Result.Result<Decoded, Fault>) | undefined
+    again: (() => unknown) | undefined
   ) {
     this.of = of
     this.plain = plain
@@ -263,23 +282,23 @@ class State implements Held {
 
   view(): unknown {
     if (this.shared) return this.state
-    if (!this.#given) {
+    // What was taken is a hint for what comes next, so it stays here.
+    if (!this.plain && !this.#given) {
       this.#given = true
       return this.state
     }
     try {
-      const again = this.#again!()
-      if (Result.isSuccess(again)) return again.success.state
+      return this.#again!()
     } catch {
-      // Falls through
+      // A schema that cannot read twice what it has read once.
+      return this.state
     }
-    return this.state
   }
 
   text(): Result.Result<string, Fault> {
     if (this.#written === undefined) {
       try {
-        this.#written = JSON.stringify(this.state)
+        this.#written = JSON.stringify(this.of.json(this.state))
       } catch (error) {
         return Result.fail(caught(error))
       }

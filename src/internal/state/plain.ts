@@ -1,12 +1,14 @@
 /**
- * The fast way between a state and JSON, for the schemas under which both are the same thing: structs, records, arrays,
- * literals, primitives, JSON itself and unions that tell these apart, with or without checks.
+ * The fast way between a state and JSON, for what of a schema is the same thing on both sides: structs, records, arrays,
+ * literals, primitives, JSON itself and unions that tell these apart, with or without checks. Other parts of it, such as
+ * dates and maps, are taken whole.
  *
  * It only ever says yes. Where it has any doubt it says `refused`, and the schema itself is asked, which knows why.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Size from "./size.ts"
+import * as Whole from "./whole.ts"
 
 /** What a walk does with the objects it meets. */
 export interface Walk {
@@ -29,15 +31,22 @@ export interface Walk {
  * again, and where nothing has changed `before` itself comes back. For a hint to be believed, it must never have been
  * taken by another schema.
  */
-export type Take = (next: unknown, before: unknown, walk: Walk) => unknown
+export interface Take {
+  (next: unknown, before: unknown, walk: Walk): unknown
+  /** A copy of what was taken, of as much as could be written to. Absent where nothing can. */
+  readonly fresh?: ((taken: unknown) => unknown) | undefined
+}
 
 export const refused = Symbol()
 export const none = Symbol()
 
-/** The `Take` of a schema's JSON codec, or `undefined` where states and their JSON differ. */
+/** The `Take` of a schema's JSON codec, or `undefined` where it has to be taken whole itself. */
 export const compile = (ast: SchemaAST.AST): Take | undefined => {
   try {
-    return new Compiler().take(ast)
+    const compiler = new Compiler()
+    const take = compiler.root(ast)
+    // A recursive schema cannot know it before.
+    return compiler.open ? take : (next, before, walk) => take(next, before, walk)
   } catch {
     return undefined
   }
@@ -76,14 +85,42 @@ class Compiler {
   readonly #takes = new Map<SchemaAST.AST, { take: Take }>()
   #json: Take | undefined
 
-  take(ast: SchemaAST.AST): Take {
+  /** Whether some part has to be copied for each handler. */
+  open = false
+
+  root(ast: SchemaAST.AST): Take {
+    return this.#known(ast) ?? this.#make(ast, () => {
+      throw new NotPlain()
+    })
+  }
+
+  #take(ast: SchemaAST.AST): Take {
+    return this.#known(ast) ?? this.#make(ast, () => {
+      if (!Whole.isPossible(ast)) throw new NotPlain()
+      this.open = true
+      return Whole.make(ast)
+    })
+  }
+
+  #known(ast: SchemaAST.AST): Take | undefined {
     const known = this.#takes.get(ast)
-    if (known !== undefined) return (next, before, walk) => known.take(next, before, walk)
+    return known && withFresh(
+      (next, before, walk) => known.take(next, before, walk),
+      (taken) => known.take.fresh === undefined ? taken : known.take.fresh(taken)
+    )
+  }
+
+  #make(ast: SchemaAST.AST, otherwise: () => Take): Take {
     // A schema may go on for ever, making new parts as it is looked at.
-    if (this.#takes.size > 2_000) throw new NotPlain()
+    if (this.#takes.size > 2_000) throw new Error("Endless")
     const made = { take: (): unknown => refused } as { take: Take }
     this.#takes.set(ast, made)
-    made.take = checked(ofKinds(this.#kinds(ast, 0)), SchemaAST.isUnion(ast) ? ast.checks : undefined)
+    try {
+      made.take = checked(ofKinds(this.#kinds(ast, 0)), SchemaAST.isUnion(ast) ? ast.checks : undefined)
+    } catch (error) {
+      if (!(error instanceof NotPlain)) throw error
+      made.take = otherwise()
+    }
     return made.take
   }
 
@@ -137,9 +174,9 @@ class Compiler {
 
   #array(ast: SchemaAST.Arrays): Take {
     if (ast.rest.length > 1) throw new NotPlain()
-    const rest = ast.rest[0] === undefined ? undefined : this.take(ast.rest[0])
+    const rest = ast.rest[0] === undefined ? undefined : this.#take(ast.rest[0])
     return array(
-      ast.elements.map((element) => this.take(element)),
+      ast.elements.map((element) => this.#take(element)),
       ast.elements.filter((element) => !SchemaAST.isOptional(element)).length,
       rest
     )
@@ -153,7 +190,7 @@ class Compiler {
       if (!SchemaAST.isString(parameter) || parameter.checks !== undefined || parameter.encoding !== undefined) {
         throw new NotPlain()
       }
-      return { take: checked(record(this.take(index.type)), ast.checks), tags: new Map() }
+      return { take: checked(record(this.#take(index.type)), ast.checks), tags: new Map() }
     }
     // The empty struct takes whatever is not null.
     if (ast.propertySignatures.length === 0) throw new NotPlain()
@@ -162,7 +199,7 @@ class Compiler {
       if (typeof name !== "string" || name in Object.prototype) throw new NotPlain()
       const optional = SchemaAST.isOptional(type)
       if (SchemaAST.isLiteral(type) && !optional) tags.set(name, type.literal)
-      return { name, take: this.take(type), optional, bytes: Size.ofKey(name) }
+      return { name, take: this.#take(type), optional, bytes: Size.ofKey(name) }
     })
     return { take: checked(struct(fields), ast.checks), tags }
   }
@@ -224,7 +261,7 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
     : (value: unknown) => !(guarded && ambiguous(value)) && leaves.some((fits) => fits(value))
   const choose = (value: unknown): Take | undefined =>
     typeof value !== "object" || value === null ? undefined : Array.isArray(value) ? array : object(value)
-  return (next, before, walk) => {
+  const take: Take = (next, before, walk) => {
     if (next === before) return before
     if (typeof next !== "object" || next === null) {
       if (!fits(next)) return refused
@@ -238,7 +275,15 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
     walk.bytes -= Size.ofJson(before)
     return take(next, none, walk)
   }
+  if (array?.fresh === undefined && objects.every(({ take }) => take.fresh === undefined)) return take
+  return withFresh(take, (taken) => {
+    const fresh = choose(taken)?.fresh
+    return fresh === undefined ? taken : fresh(taken)
+  })
 }
+
+const withFresh = (take: Take, fresh: Take["fresh"]): Take =>
+  fresh === undefined ? take : Object.assign((...args: Parameters<Take>) => take(...args), { fresh })
 
 const sizeBefore = (before: unknown): number => before === none ? 0 : Size.ofJson(before)
 
@@ -264,10 +309,10 @@ const select = (objects: ReadonlyArray<Member>): (value: object) => Take | undef
 }
 
 const checked = (take: Take, checks: SchemaAST.Checks | undefined): Take =>
-  checks === undefined ? take : (next, before, walk) => {
+  checks === undefined ? take : withFresh((next, before, walk) => {
     const taken = take(next, before, walk)
     return taken === before || taken === refused || walk.mode === "look" || passes(checks, taken) ? taken : refused
-  }
+  }, take.fresh)
 
 const passes = (checks: ReadonlyArray<SchemaAST.Check<unknown>>, value: unknown): boolean =>
   checks.every((check) =>
@@ -289,7 +334,23 @@ interface Field {
   readonly bytes: number
 }
 
-const struct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) => {
+const struct = (fields: ReadonlyArray<Field>): Take => {
+  const open = fields.filter(({ take }) => take.fresh !== undefined)
+  return withFresh(
+    takeStruct(fields),
+    open.length === 0 ? undefined : (taken) => {
+      let out: { [key: string]: unknown } | undefined
+      for (const { name, take } of open) {
+        const value = (taken as Plain)[name]
+        const fresh = value === undefined ? value : take.fresh!(value)
+        if (fresh !== value) (out ??= { ...taken as Plain })[name] = fresh
+      }
+      return out === undefined ? taken : Object.freeze(out)
+    }
+  )
+}
+
+const takeStruct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) => {
   if (next === before) return before
   if (!isPlainObject(next)) return refused
   const old = before === none ? undefined : before as Plain
@@ -334,7 +395,24 @@ const struct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) => {
   return Object.freeze(kept && walk.mode === "adopt" ? next : out)
 }
 
-const record = (take: Take): Take => (next, before, walk) => {
+const record = (take: Take): Take => {
+  const { fresh } = take
+  return withFresh(
+    takeRecord(take),
+    fresh && ((taken) => {
+      const out = {}
+      let same = true
+      for (const [key, value] of Object.entries(taken as Plain)) {
+        const item = fresh(value)
+        if (item !== value) same = false
+        assign(out, key, item)
+      }
+      return same ? taken : Object.freeze(out)
+    })
+  )
+}
+
+const takeRecord = (take: Take): Take => (next, before, walk) => {
   if (next === before) return before
   if (!isPlainObject(next) || walk.mode === "copy" && hasSymbols(next)) return refused
   const old = before === none ? undefined : before as Plain
@@ -382,6 +460,25 @@ export const assign = (to: object, key: string, value: unknown): void => {
 }
 
 const array = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take => {
+  const open = [...elements, rest].some((take) => take?.fresh !== undefined)
+  return withFresh(
+    takeArray(elements, required, rest),
+    open ?
+      ((taken) => {
+        let same = true
+        const out = (taken as ReadonlyArray<unknown>).map((value, i) => {
+          const { fresh } = i < elements.length ? elements[i]! : rest!
+          const item = fresh === undefined ? value : fresh(value)
+          if (item !== value) same = false
+          return item
+        })
+        return same ? taken : Object.freeze(out)
+      }) :
+      undefined
+  )
+}
+
+const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take => {
   const fixed = elements.length
   return (next, before, walk) => {
     if (next === before) return before
