@@ -106,6 +106,20 @@ console.log("| what | ns |\n| --- | ---: |")
   batch("read a date and a map", () => codec.read(text))
 }
 {
+  const codec = Codec.of(Schema.Struct({ at: Schema.Date, lines: Schema.Array(Schema.String) }))
+  const start = Array.from({ length: 160_000 }, (_, i) => `${i}`.padEnd(102, "x"))
+  const first = get(codec.hold({ at: new Date(0), lines: start }))
+  let held = first
+  measure("append 100 bytes to 16 MiB beside a date", (i) => {
+    if (i % 100 === 0) held = first
+    const { lines } = held.view() as { readonly lines: ReadonlyArray<string> }
+    held = get(codec.accept({ at: new Date(i), lines: [...lines, "y".repeat(100)] }, held))
+  })
+  const text = get(first.text())
+  measure("read it", () => codec.read(text))
+  measure("write it", (i) => get(get(codec.accept({ at: new Date(i), lines: start }, first)).text()))
+}
+{
   const state = { a: [1, 2, { b: "c" }], d: 1 }
   batch("compare two small answers", () => differs([1, state], [1, { a: [1, 2, { b: "c" }], d: 1 }]))
   measure("an empty handler, sealed", () => sealed("scope", () => 1))

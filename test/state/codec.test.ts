@@ -6,6 +6,13 @@ import { fault, ok, text } from "./support.ts"
 
 const hold = (schema: Schema.Codec<unknown, unknown>, state: unknown) => Codec.of(schema).hold(state)
 
+class Secretive {
+  readonly #n = 1
+  get n() {
+    return this.#n
+  }
+}
+
 describe("a state that would come back as something else is refused, with the path of what would", () => {
   const cases: ReadonlyArray<
     readonly [
@@ -33,6 +40,11 @@ describe("a state that would come back as something else is refused, with the pa
     ["undefined itself", Schema.Any, undefined, []],
     ["a function", Schema.Any, { a: () => 1 }, ["a"]],
     ["toJSON", Schema.Any, { a: new Date(0) }, ["a"]],
+    ["a map where records are wanted", Schema.Record(Schema.String, Schema.Int), new Map([["a", 1]]), []],
+    ["a date among them", Schema.Record(Schema.String, Schema.Struct({ n: Schema.optionalKey(Schema.Int) })), {
+      a: new Date(0)
+    }, ["a"]],
+    ["what keeps its fields to itself", Schema.Record(Schema.String, Schema.Int), new Secretive(), []],
     ["a key nobody knows", Schema.Struct({ n: Schema.Int }), { n: 1, nmae: "ada" }, ["nmae"]],
     ["one further down", Schema.Array(Schema.Struct({ at: Schema.Date })), [{ at: new Date(0), now: 1 }], [0, "now"]],
     [

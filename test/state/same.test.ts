@@ -157,6 +157,13 @@ describe("the path leads to what differs", () => {
     })
   }
 
+  it("however loosely, of what an object does not show", () => {
+    for (const value of [new Date(0), new Map(), new Set(), new Uint8Array(), new (class Empty {})(), /a/]) {
+      assert.deepStrictEqual(differs(value, {}, true), [])
+      assert.deepStrictEqual(differs({}, value, true), [])
+    }
+  })
+
   it("far down", () => assert.strictEqual(differs(deep(1), deep(2))?.length, 200_000))
 
   it("where looking throws", () => {

@@ -247,7 +247,7 @@ class Working {
 class State implements Held {
   readonly of: Working
   /** Whether it was taken the fast way, and so may be a hint. */
-  readonly plain: boolean
+  plain: boolean
   readonly state: unknown
   readonly shared: boolean
   readonly bytes: number
@@ -290,7 +290,9 @@ class State implements Held {
     try {
       return this.#again!()
     } catch {
-      // A schema that cannot read twice what it has read once.
+      // A schema that cannot read twice what it has read once. Nothing may depend on what is given away.
+      this.text()
+      this.plain = false
       return this.state
     }
   }

@@ -11,7 +11,8 @@ import * as Redacted from "effect/Redacted"
  *
  * `NaN` equals `NaN` and `-0` equals `0`. Compared are the contents: of plain data, of Effect's data, of maps, sets,
  * dates and bytes, and the own enumerable fields of class instances, whatever their `Equal` says. Instances of unlike
- * classes differ; with `loose`, only where neither is a plain object. Functions are compared by their text. The depth of the values does not matter, nor whether they refer to themselves. Values that throw when they are
+ * classes differ; with `loose` an instance is the same as a plain object of the same fields. Functions are compared by
+ * their text. The depth of the values does not matter, nor whether they refer to themselves. Values that throw when they are
  * looked at differ.
  */
 export const differs = (a: unknown, b: unknown, loose = false): ReadonlyArray<string | number> | undefined => {
@@ -94,7 +95,8 @@ class Comparison {
       if (known !== unknown) return known
     }
     if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) {
-      const plain = this.#loose ? isPlain(a) || isPlain(b) : isPlain(a) && isPlain(b)
+      const plain = isPlain(a) && isPlain(b) ||
+        this.#loose && (isPlain(a) && showsFields(b) || isPlain(b) && showsFields(a))
       if (!plain) return at
     }
     return this.#fields(a, b, at)
@@ -205,6 +207,10 @@ const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
+
+// Not of a built-in class, and not one that keeps everything to itself.
+const showsFields = (value: object): boolean =>
+  Object.prototype.toString.call(value) === "[object Object]" && Object.keys(value).length > 0
 
 const isBoxed = (value: object): boolean =>
   /^\[object (?:Number|String|Boolean)\]$/.test(Object.prototype.toString.call(value))
