@@ -158,7 +158,7 @@ describe("the path leads to what differs", () => {
   }
 
   it("however loosely, of what an object does not show", () => {
-    for (const value of [new Date(0), new Map(), new Set(), new Uint8Array(), new (class Empty {})(), /a/]) {
+    for (const value of [new Date(0), new Map(), new Set(), new Uint8Array(), /a/]) {
       assert.deepStrictEqual(differs(value, {}, true), [])
       assert.deepStrictEqual(differs({}, value, true), [])
     }

@@ -40,7 +40,7 @@ export interface Take {
 export const refused = Symbol()
 export const none = Symbol()
 
-/** The `Take` of a schema's JSON codec, or `undefined` where it has to be taken whole itself. */
+/** The `Take` of a schema's JSON codec, or `undefined` where nothing of it is plain. */
 export const compile = (ast: SchemaAST.AST): Take | undefined => {
   try {
     const compiler = new Compiler()
@@ -118,8 +118,10 @@ class Compiler {
     try {
       made.take = checked(ofKinds(this.#kinds(ast, 0)), SchemaAST.isUnion(ast) ? ast.checks : undefined)
     } catch (error) {
+      this.#takes.delete(ast)
       if (!(error instanceof NotPlain)) throw error
       made.take = otherwise()
+      this.#takes.set(ast, made)
     }
     return made.take
   }
