@@ -73,6 +73,13 @@ interface Unknown {
   readonly extras: UnknownKeys.Extras
 }
 
+const rejoined = (json: unknown, unknown: Unknown): readonly [text: string, Unknown | undefined] => {
+  const extras = UnknownKeys.carry(json, unknown.json, unknown.extras)
+  return extras === undefined
+    ? [JSON.stringify(json), undefined]
+    : [JSON.stringify(UnknownKeys.join(json, extras)), { json, extras }]
+}
+
 interface Decoded {
   readonly state: unknown
   /** The JSON value without the keys that the schema does not know. */
@@ -104,7 +111,10 @@ class Working {
     if (Result.isFailure(json)) return Result.fail(json.failure)
     const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
     const taken = take(this.#plain, json.success, Plain.none, walk)
-    if (taken !== Plain.refused) return Result.succeed(this.#tree(taken, walk.bytes, text))
+    if (taken !== Plain.refused) {
+      const unknown = walk.unknown && { json: this.json(taken), extras: walk.unknown }
+      return Result.succeed(this.#tree(taken, walk.bytes, text, unknown))
+    }
     // What was adopted in part is not what was read any more.
     const again = this.#plain === undefined ? json.success : Json.parse(text)
     return Result.flatMap(this.#decodeAll(again), (decoded) => this.#held(decoded, text))
@@ -120,8 +130,11 @@ class Working {
       const taken = take(this.#plain, next, hint === undefined ? Plain.none : hint.state, walk)
       if (taken !== Plain.refused) {
         if (hint !== undefined && taken === hint.state) return Result.succeed(hint)
-        if (before?.unknown !== undefined) return this.#rejoin(this.json(taken), taken, before, before.unknown)
-        return Result.succeed(this.#tree(taken, walk.bytes + (hint === undefined ? 0 : hint.measured), undefined))
+        const bytes = walk.bytes + (hint === undefined ? 0 : hint.measured)
+        if (before?.unknown === undefined) return Result.succeed(this.#tree(taken, bytes, undefined, undefined))
+        if (!this.#closed) return this.#rejoin(this.json(taken), taken, before, before.unknown)
+        const [text, unknown] = rejoined(taken, before.unknown)
+        return Result.succeed(before.says(text) ? before : this.#tree(taken, bytes, text, unknown))
       }
     }
     return this.#write(next, before)
@@ -157,9 +170,8 @@ class Working {
   }
 
   /** Puts back the keys that the schema does not know. */
-  #rejoin(json: unknown, state: unknown, before: State, { extras, json: was }: Unknown): Result.Result<State, Fault> {
-    const carried = UnknownKeys.carry(json, was, extras)
-    const text = JSON.stringify(carried === undefined ? json : UnknownKeys.join(json, carried))
+  #rejoin(json: unknown, state: unknown, before: State, unknown: Unknown): Result.Result<State, Fault> {
+    const [text] = rejoined(json, unknown)
     if (before.says(text)) return Result.succeed(before)
     return Result.flatMap(this.read(text), (held) => {
       const at = differs(state, held.state)
@@ -175,6 +187,8 @@ class Working {
     if (take(this.#json, json, Plain.none, { bytes: 0, limit: Infinity, mode: "look" }) !== Plain.refused) {
       return decoded(this.#decode(json), json, undefined)
     }
+    const loosely = this.#decode(json)
+    if (Exit.isFailure(loosely)) return Result.fail(ofExit(loosely))
     const paths: Array<UnknownKeys.Path> = []
     let known = json
     let extras: UnknownKeys.Extras | undefined
@@ -191,7 +205,7 @@ class Working {
       known = parts[0]
       extras = parts[1]
     }
-    return decoded(this.#decode(known), known, extras)
+    return decoded(known === json ? loosely : this.#decode(known), known, extras)
   }
 
   #held({ extras, json, state }: Decoded, text: string): Result.Result<State, Fault> {
@@ -212,9 +226,9 @@ class Working {
     )
   }
 
-  #tree(state: unknown, bytes: number, text: string | undefined): State {
+  #tree(state: unknown, bytes: number, text: string | undefined, unknown: Unknown | undefined): State {
     const size = text === undefined ? bytes : Size.utf8(text)
-    return new State(this, true, state, this.#closed, size, bytes, text, undefined, this.#fresh(state))
+    return new State(this, true, state, this.#closed, size, bytes, text, unknown, this.#fresh(state))
   }
 
   get #closed(): boolean {

@@ -8,6 +8,7 @@
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Size from "./size.ts"
+import type { Extras } from "./unknownKeys.ts"
 import * as Whole from "./whole.ts"
 
 /** What a walk does with the objects it meets. */
@@ -22,6 +23,8 @@ export interface Walk {
    * - `look`: leaves them alone and runs no checks.
    */
   readonly mode: "copy" | "adopt" | "look"
+  /** The keys of what was adopted last that its schema does not know, which it is without. */
+  unknown?: Extras | undefined
 }
 
 /**
@@ -363,6 +366,7 @@ const takeStruct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) 
   let removed = 0
   let changed = false
   let kept = true
+  let below: Map<string, Extras> | undefined
   for (let i = 0; i < fields.length; i++) {
     const { bytes, name, optional, take } = fields[i]!
     const value = next[name]
@@ -384,9 +388,17 @@ const takeStruct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) 
     if (taken !== value || keys[count] !== name) kept = false
     out[name] = taken
     count++
+    if (walk.unknown !== undefined) below = note(below, name, walk)
   }
-  // Some key is none of the schema's.
-  if (keys.length !== count || walk.mode === "copy" && hasSymbols(next)) return refused
+  let unknown: Map<string, unknown> | undefined
+  if (keys.length !== count) {
+    if (walk.mode !== "adopt") return refused
+    kept = false
+    unknown = new Map()
+    for (const key of keys) if (!Object.hasOwn(out, key)) unknown.set(key, next[key])
+  }
+  if (walk.mode === "copy" && hasSymbols(next)) return refused
+  if (unknown !== undefined || below !== undefined) walk.unknown = { keys: unknown ?? noKeys, below: below ?? nothing }
   if (old === undefined) walk.bytes += 2 + Size.commas(count)
   else {
     if (!changed && added + removed === 0) return old
@@ -414,6 +426,16 @@ const record = (take: Take): Take => {
   )
 }
 
+const noKeys: ReadonlyMap<string, unknown> = new Map()
+const nothing: ReadonlyMap<string | number, Extras> = new Map()
+
+/** Notes what was unknown of the part that was adopted last. */
+const note = <K extends string | number>(below: Map<K, Extras> | undefined, key: K, walk: Walk): Map<K, Extras> => {
+  const noted = (below ?? new Map<K, Extras>()).set(key, walk.unknown!)
+  walk.unknown = undefined
+  return noted
+}
+
 const takeRecord = (take: Take): Take => (next, before, walk) => {
   if (next === before) return before
   if (!isPlainObject(next) || walk.mode === "copy" && hasSymbols(next)) return refused
@@ -424,6 +446,7 @@ const takeRecord = (take: Take): Take => (next, before, walk) => {
   let same = old !== undefined && keys.length === oldKeys.length
   let added = 0
   let kept = true
+  let below: Map<string, Extras> | undefined
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i]!
     const value = next[key]
@@ -438,7 +461,9 @@ const takeRecord = (take: Take): Take => (next, before, walk) => {
     if (taken !== prior || key !== oldKeys[i]) same = false
     if (taken !== value) kept = false
     assign(out, key, taken)
+    if (walk.unknown !== undefined) below = note(below, key, walk)
   }
+  if (below !== undefined) walk.unknown = { keys: noKeys, below }
   if (old === undefined) walk.bytes += 2 + Size.commas(keys.length)
   else {
     if (same) return old
@@ -499,6 +524,7 @@ const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take |
     }
     const out = walk.mode === "copy" ? prefix(old, start) : next as Array<unknown>
     let changed = before === none || length !== old.length
+    let below: Map<number, Extras> | undefined
     for (let i = start; i < length - end; i++) {
       const value: unknown = next[i]
       const prior = i < old.length - end ? old[i] : none
@@ -507,7 +533,9 @@ const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take |
       if (taken !== prior) changed = true
       if (walk.mode === "copy") out.push(taken)
       else if (walk.mode === "adopt" && taken !== value) out[i] = taken
+      if (walk.unknown !== undefined) below = note(below, i, walk)
     }
+    if (below !== undefined) walk.unknown = { keys: noKeys, below }
     if (!changed) return before
     for (let i = Math.max(start, length - end); i < old.length - end; i++) walk.bytes -= Size.ofJson(old[i])
     if (walk.mode === "copy") { for (let i = old.length - end; i < old.length; i++) out.push(old[i]) }
