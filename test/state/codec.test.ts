@@ -80,6 +80,20 @@ describe("a state that would come back as something else is refused, with the pa
     it(what, () => assert.deepStrictEqual(fault(hold(schema, state)).path, path))
   }
 
+  it("also where it would be read back as what is there already", () => {
+    const Trimmed = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.transform((s: string) => s),
+      encode: SchemaGetter.transform((s: string) => s.trim())
+    }))
+    const codec = Codec.of(Schema.Struct({ at: Schema.Date, name: Schema.Struct({ first: Trimmed }) }))
+    const held = ok(codec.hold({ at: new Date(0), name: { first: "a" } }))
+    assert.deepStrictEqual(fault(codec.accept({ at: new Date(0), name: { first: " a" } }, held)).path, [
+      "name",
+      "first"
+    ])
+    assert.strictEqual(ok(codec.accept({ at: new Date(0), name: { first: "a" } }, held)), held)
+  })
+
   it("and says so", () => {
     assert.strictEqual(
       fault(hold(Schema.Struct({ n: Schema.Int }), { n: 1, nmae: "ada" })).reason,

@@ -261,7 +261,7 @@ class Working {
 class State implements Held {
   readonly of: Working
   /** Whether it was taken the fast way, and so may be a hint. */
-  plain: boolean
+  readonly plain: boolean
   readonly state: unknown
   readonly shared: boolean
   readonly bytes: number
@@ -304,9 +304,8 @@ class State implements Held {
     try {
       return this.#again!()
     } catch {
-      // A schema that cannot read twice what it has read once. Nothing may depend on what is given away.
+      // A schema that cannot read twice what it has read once. The text must not depend on what is given away.
       this.text()
-      this.plain = false
       return this.state
     }
   }
