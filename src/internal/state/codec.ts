@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { caught, type Fault, ofExit } from "./fault.ts"
 import { freeze } from "./freeze.ts"
+import { type Held, State, type Unknown, type Writer } from "./held.ts"
 import * as Json from "./json.ts"
 import * as Plain from "./plain.ts"
 import { differs } from "./same.ts"
@@ -11,21 +12,7 @@ import * as Size from "./size.ts"
 import * as UnknownKeys from "./unknownKeys.ts"
 
 export type { Fault } from "./fault.ts"
-
-/** A state as the engine holds it: what it would be stored as and what handlers see of it. Immutable. */
-export interface Held {
-  /**
-   * The state to hand out. The same frozen value each time, or, where something in it cannot be frozen (dates, maps,
-   * bytes, classes), a fresh copy that nobody shares.
-   */
-  readonly view: () => unknown
-  /** Whether `view` gives the same frozen value each time. */
-  readonly shared: boolean
-  /** UTF-8 bytes of its JSON text, known without writing the text where the schema is plain. */
-  readonly bytes: number
-  /** The JSON text that stores it, made when it is first asked for. Fails only where no text can be made. */
-  readonly text: () => Result.Result<string, Fault>
-}
+export type { Held } from "./held.ts"
 
 /** Between the JSON text that is stored and the states that handlers see. Nothing here throws. */
 export interface Codec {
@@ -50,27 +37,20 @@ export const of = (schema: Schema.Constraint): Codec => {
 }
 
 const make = (schema: Schema.Constraint): Codec => {
-  let working: Working | undefined
+  let translator: Translator | undefined
   // Recursive schemas may name what is not there yet when the scope is made.
-  const attempt = (run: (working: Working) => Result.Result<Held, Fault>): Result.Result<Held, Fault> => {
+  const attempt = (run: (translator: Translator) => Result.Result<Held, Fault>): Result.Result<Held, Fault> => {
     try {
-      return run(working ??= new Working(schema))
+      return run(translator ??= new Translator(schema))
     } catch (error) {
       return Result.fail(caught(error))
     }
   }
   return {
-    read: (text) => attempt((working) => working.read(text)),
-    accept: (next, before) => attempt((working) => working.accept(next, before as State)),
-    hold: (state) => attempt((working) => working.accept(state, undefined))
+    read: (text) => attempt((translator) => translator.read(text)),
+    accept: (next, before) => attempt((translator) => translator.accept(next, before as State)),
+    hold: (state) => attempt((translator) => translator.accept(state, undefined))
   }
-}
-
-// What was read of a record with keys that the schema does not know.
-interface Unknown {
-  /** Its state as JSON. */
-  readonly json: unknown
-  readonly extras: UnknownKeys.Extras
 }
 
 const rejoined = (json: unknown, unknown: Unknown): readonly [text: string, Unknown | undefined] => {
@@ -87,7 +67,7 @@ interface Decoded {
   readonly extras: UnknownKeys.Extras | undefined
 }
 
-class Working {
+class Translator implements Writer {
   readonly #encode: Step
   readonly #encodeExactly: Step
   readonly #decode: Step
@@ -255,76 +235,6 @@ class Working {
       return state
     }
     return new State(this, false, state, freeze(state), bytes, bytes, text, unknown, again)
-  }
-}
-
-class State implements Held {
-  readonly of: Working
-  /** Whether it was taken the fast way, and so may be a hint. */
-  readonly plain: boolean
-  readonly state: unknown
-  readonly shared: boolean
-  readonly bytes: number
-  /** The bytes of the text that this library would write, which may differ from those that were read. */
-  readonly measured: number
-  #written: string | undefined
-  readonly unknown: Unknown | undefined
-  readonly #again: (() => unknown) | undefined
-  #given = false
-
-  constructor(
-    of: Working,
-    plain: boolean,
-    state: unknown,
-    shared: boolean,
-    bytes: number,
-    measured: number,
-    written: string | undefined,
-    unknown: Unknown | undefined,
-    again: (() => unknown) | undefined
-  ) {
-    this.of = of
-    this.plain = plain
-    this.state = state
-    this.shared = shared
-    this.bytes = bytes
-    this.measured = measured
-    this.#written = written
-    this.unknown = unknown
-    this.#again = again
-  }
-
-  view(): unknown {
-    if (this.shared) return this.state
-    // What was taken is a hint for what comes next, so it stays here.
-    if (!this.plain && !this.#given) {
-      this.#given = true
-      return this.state
-    }
-    try {
-      return this.#again!()
-    } catch {
-      // A schema that cannot read twice what it has read once. The text must not depend on what is given away.
-      this.text()
-      return this.state
-    }
-  }
-
-  text(): Result.Result<string, Fault> {
-    if (this.#written === undefined) {
-      try {
-        this.#written = JSON.stringify(this.of.json(this.state))
-      } catch (error) {
-        return Result.fail(caught(error))
-      }
-    }
-    return Result.succeed(this.#written)
-  }
-
-  /** Whether this is its text. */
-  says(text: string): boolean {
-    const own = this.text()
-    return Result.isSuccess(own) && own.success === text
   }
 }
 
