@@ -9,6 +9,7 @@ import * as Json from "./json.ts"
 import * as Plain from "./plain.ts"
 import { differs } from "./same.ts"
 import * as Size from "./size.ts"
+import { none, refused, Suspicious, type Take, type Walk } from "./take.ts"
 import * as UnknownKeys from "./unknownKeys.ts"
 
 export type { Fault } from "./fault.ts"
@@ -72,9 +73,9 @@ class Translator implements Writer {
   readonly #encodeExactly: Step
   readonly #decode: Step
   readonly #decodeExactly: Step
-  readonly #plain: Plain.Take | undefined
+  readonly #plain: Take | undefined
   // Of the JSON side, which is always plain: says quickly that there are no unknown keys.
-  readonly #json: Plain.Take | undefined
+  readonly #json: Take | undefined
 
   constructor(schema: Schema.Constraint) {
     const json = Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, Schema.Json>
@@ -89,9 +90,9 @@ class Translator implements Writer {
   read(text: string): Result.Result<State, Fault> {
     const json = parse(text)
     if (Result.isFailure(json)) return Result.fail(json.failure)
-    const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
-    const taken = take(this.#plain, json.success, Plain.none, walk)
-    if (taken !== Plain.refused) {
+    const walk: Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
+    const taken = take(this.#plain, json.success, none, walk)
+    if (taken !== refused) {
       const unknown = walk.unknown && { json: this.json(taken), extras: walk.unknown }
       return Result.succeed(this.#tree(taken, walk.bytes, text, unknown))
     }
@@ -106,9 +107,9 @@ class Translator implements Writer {
     }
     if (this.#plain !== undefined) {
       const hint = before !== undefined && before.of === this && before.plain ? before : undefined
-      const walk: Plain.Walk = { bytes: 0, limit: suspicious, mode: "copy" }
-      const taken = take(this.#plain, next, hint === undefined ? Plain.none : hint.state, walk)
-      if (taken !== Plain.refused) {
+      const walk: Walk = { bytes: 0, limit: suspicious, mode: "copy" }
+      const taken = take(this.#plain, next, hint === undefined ? none : hint.state, walk)
+      if (taken !== refused) {
         if (hint !== undefined && taken === hint.state) return Result.succeed(hint)
         const bytes = walk.bytes + (hint === undefined ? 0 : hint.measured)
         if (before?.unknown === undefined) return Result.succeed(this.#tree(taken, bytes, undefined, undefined))
@@ -164,7 +165,7 @@ class Translator implements Writer {
 
   /** Decodes a JSON value and finds the keys in it that the schema does not know. */
   #decodeAll(json: unknown): Result.Result<Decoded, Fault> {
-    if (take(this.#json, json, Plain.none, { bytes: 0, limit: Infinity, mode: "look" }) !== Plain.refused) {
+    if (take(this.#json, json, none, { bytes: 0, limit: Infinity, mode: "look" }) !== refused) {
       return decoded(this.#decode(json), json, undefined)
     }
     const loosely = this.#decode(json)
@@ -197,10 +198,10 @@ class Translator implements Writer {
       unknown = carried && { json: encoded.value, extras: carried }
     }
     const bytes = Size.utf8(text)
-    const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "copy" }
-    const taken = take(this.#plain, state, Plain.none, walk)
+    const walk: Walk = { bytes: 0, limit: Infinity, mode: "copy" }
+    const taken = take(this.#plain, state, none, walk)
     return Result.succeed(
-      taken === Plain.refused
+      taken === refused
         ? this.#copied(state, bytes, text, unknown)
         : new State(this, true, taken, this.#closed, bytes, walk.bytes, text, unknown, this.#fresh(taken))
     )
@@ -250,12 +251,12 @@ const suspicious = 2 ** 22
 const longest = 2 ** 30
 
 // Whatever is thrown on the fast way, such as by a check or for want of stack, the schema tells it better.
-const take = (plain: Plain.Take | undefined, next: unknown, before: unknown, walk: Plain.Walk): unknown => {
-  if (plain === undefined) return Plain.refused
+const take = (plain: Take | undefined, next: unknown, before: unknown, walk: Walk): unknown => {
+  if (plain === undefined) return refused
   try {
     return plain(next, before, walk)
   } catch (error) {
-    if (!(error instanceof Plain.Suspicious)) return Plain.refused
+    if (!(error instanceof Suspicious)) return refused
     if (Size.estimate(next) > longest) throw new RangeError("Invalid string length")
     return take(plain, next, before, Object.assign(walk, { bytes: 0, limit: Infinity }))
   }

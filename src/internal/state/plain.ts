@@ -7,41 +7,10 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
+import { array, record, struct } from "./containers.ts"
 import * as Size from "./size.ts"
-import type { Extras } from "./unknownKeys.ts"
+import { none, refused, type Take, withFresh } from "./take.ts"
 import * as Whole from "./whole.ts"
-
-/** What a walk does with the objects it meets. */
-export interface Walk {
-  /** UTF-8 bytes of the JSON text of what was taken, less those of what it replaces. */
-  bytes: number
-  /** From how many bytes on the state is suspicious. */
-  readonly limit: number
-  /**
-   * - `copy`: takes from somebody else's objects, which may have getters or change later: frozen copies.
-   * - `adopt`: keeps and freezes them; they come from `JSON.parse` and nobody else has them.
-   * - `look`: leaves them alone and runs no checks.
-   */
-  readonly mode: "copy" | "adopt" | "look"
-  /** The keys of what was adopted last that its schema does not know, which it is without. */
-  unknown?: Extras | undefined
-}
-
-/**
- * Takes a value if it fits: gives it frozen, at any depth, or `refused`.
- *
- * `before` is what the same `Take` gave for the state before, or `none`. Whatever is still the same is not looked at
- * again, and where nothing has changed `before` itself comes back. For a hint to be believed, it must never have been
- * taken by another schema.
- */
-export interface Take {
-  (next: unknown, before: unknown, walk: Walk): unknown
-  /** A copy of what was taken, of as much as could be written to. Absent where nothing can. */
-  readonly fresh?: ((taken: unknown) => unknown) | undefined
-}
-
-export const refused = Symbol()
-export const none = Symbol()
 
 /** The `Take` of a schema's JSON codec, or `undefined` where nothing of it is plain. */
 export const compile = (ast: SchemaAST.AST): Take | undefined => {
@@ -53,16 +22,6 @@ export const compile = (ast: SchemaAST.AST): Take | undefined => {
   } catch {
     return undefined
   }
-}
-
-/**
- * Thrown where a state gets so large that it may be much smaller than it looks: one object at many places takes its
- * room once, and its text each time.
- */
-export class Suspicious extends Error {}
-
-interface Plain {
-  readonly [key: string]: unknown
 }
 
 // How values of each kind are taken. A union puts the kinds of its members together.
@@ -287,9 +246,6 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
   })
 }
 
-const withFresh = (take: Take, fresh: Take["fresh"]): Take =>
-  fresh === undefined ? take : Object.assign((...args: Parameters<Take>) => take(...args), { fresh })
-
 const sizeBefore = (before: unknown): number => before === none ? 0 : Size.ofJson(before)
 
 const ofLeaf = (value: unknown): number =>
@@ -308,7 +264,7 @@ const select = (objects: ReadonlyArray<Member>): (value: object) => Take | undef
   for (const [key] of objects[0]!.tags) {
     const byTag = new Map<unknown, Take>()
     for (const { tags, take } of objects) if (tags.has(key)) byTag.set(tags.get(key), take)
-    if (byTag.size === objects.length) return (value) => byTag.get((value as Plain)[key])
+    if (byTag.size === objects.length) return (value) => byTag.get((value as { readonly [key: string]: unknown })[key])
   }
   throw new NotPlain()
 }
@@ -323,232 +279,3 @@ const passes = (checks: ReadonlyArray<SchemaAST.Check<unknown>>, value: unknown)
   checks.every((check) =>
     check._tag === "FilterGroup" ? passes(check.checks, value) : check.run(value, SchemaAST.unknown, {}) === undefined
   )
-
-const isPlainObject = (value: unknown): value is Plain => {
-  if (typeof value !== "object" || value === null) return false
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
-const hasSymbols = (value: object): boolean => Object.getOwnPropertySymbols(value).length > 0
-
-interface Field {
-  readonly name: string
-  readonly take: Take
-  readonly optional: boolean
-  readonly bytes: number
-}
-
-const struct = (fields: ReadonlyArray<Field>): Take => {
-  const open = fields.filter(({ take }) => take.fresh !== undefined)
-  return withFresh(
-    takeStruct(fields),
-    open.length === 0 ? undefined : (taken) => {
-      let out: { [key: string]: unknown } | undefined
-      for (const { name, take } of open) {
-        const value = (taken as Plain)[name]
-        const fresh = value === undefined ? value : take.fresh!(value)
-        if (fresh !== value) (out ??= { ...taken as Plain })[name] = fresh
-      }
-      return out === undefined ? taken : Object.freeze(out)
-    }
-  )
-}
-
-const takeStruct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) => {
-  if (next === before) return before
-  if (!isPlainObject(next)) return refused
-  const old = before === none ? undefined : before as Plain
-  const keys = Object.keys(next)
-  const out: { [key: string]: unknown } = {}
-  let count = 0
-  let added = 0
-  let removed = 0
-  let changed = false
-  let kept = true
-  let below: Map<string, Extras> | undefined
-  for (let i = 0; i < fields.length; i++) {
-    const { bytes, name, optional, take } = fields[i]!
-    const value = next[name]
-    const prior = old === undefined ? undefined : old[name]
-    if (value === undefined) {
-      if (!optional || Object.hasOwn(next, name)) return refused
-      if (prior !== undefined) {
-        walk.bytes -= bytes + Size.ofJson(prior)
-        removed++
-      }
-      continue
-    }
-    const taken = take(value, prior === undefined ? none : prior, walk)
-    if (taken === refused) return refused
-    if (prior === undefined) {
-      walk.bytes += bytes
-      added++
-    } else if (taken !== prior) changed = true
-    if (taken !== value || keys[count] !== name) kept = false
-    out[name] = taken
-    count++
-    if (walk.unknown !== undefined) below = note(below, name, walk)
-  }
-  let unknown: Map<string, unknown> | undefined
-  if (keys.length !== count) {
-    if (walk.mode !== "adopt") return refused
-    kept = false
-    unknown = new Map()
-    for (const key of keys) if (!Object.hasOwn(out, key)) unknown.set(key, next[key])
-  }
-  if (walk.mode === "copy" && hasSymbols(next)) return refused
-  if (unknown !== undefined || below !== undefined) walk.unknown = { keys: unknown ?? noKeys, below: below ?? nothing }
-  if (old === undefined) walk.bytes += 2 + Size.commas(count)
-  else {
-    if (!changed && added + removed === 0) return old
-    walk.bytes += Size.commas(count) - Size.commas(count - added + removed)
-  }
-  if (walk.bytes > walk.limit) throw new Suspicious()
-  if (walk.mode === "look") return next
-  return Object.freeze(kept && walk.mode === "adopt" ? next : out)
-}
-
-const record = (take: Take): Take => {
-  const { fresh } = take
-  return withFresh(
-    takeRecord(take),
-    fresh && ((taken) => {
-      const out = {}
-      let same = true
-      for (const [key, value] of Object.entries(taken as Plain)) {
-        const item = fresh(value)
-        if (item !== value) same = false
-        assign(out, key, item)
-      }
-      return same ? taken : Object.freeze(out)
-    })
-  )
-}
-
-const noKeys: ReadonlyMap<string, unknown> = new Map()
-const nothing: ReadonlyMap<string | number, Extras> = new Map()
-
-/** Notes what was unknown of the part that was adopted last. */
-const note = <K extends string | number>(below: Map<K, Extras> | undefined, key: K, walk: Walk): Map<K, Extras> => {
-  const noted = (below ?? new Map<K, Extras>()).set(key, walk.unknown!)
-  walk.unknown = undefined
-  return noted
-}
-
-const takeRecord = (take: Take): Take => (next, before, walk) => {
-  if (next === before) return before
-  if (!isPlainObject(next) || walk.mode === "copy" && hasSymbols(next)) return refused
-  const old = before === none ? undefined : before as Plain
-  const keys = Object.keys(next)
-  const oldKeys = old === undefined ? [] : Object.keys(old)
-  const out: { [key: string]: unknown } = {}
-  let same = old !== undefined && keys.length === oldKeys.length
-  let added = 0
-  let kept = true
-  let below: Map<string, Extras> | undefined
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]!
-    const value = next[key]
-    const prior = old !== undefined && Object.hasOwn(old, key) ? old[key] : none
-    const taken = take(value, prior, walk)
-    if (taken === refused) return refused
-    if (prior === none) {
-      walk.bytes += Size.ofKey(key)
-      added++
-    }
-    // The order of a record's keys is stored, so it counts.
-    if (taken !== prior || key !== oldKeys[i]) same = false
-    if (taken !== value) kept = false
-    assign(out, key, taken)
-    if (walk.unknown !== undefined) below = note(below, key, walk)
-  }
-  if (below !== undefined) walk.unknown = { keys: noKeys, below }
-  if (old === undefined) walk.bytes += 2 + Size.commas(keys.length)
-  else {
-    if (same) return old
-    if (keys.length - added < oldKeys.length) {
-      for (const key of oldKeys) {
-        if (!Object.hasOwn(out, key)) walk.bytes -= Size.ofKey(key) + Size.ofJson(old[key])
-      }
-    }
-    walk.bytes += Size.commas(keys.length) - Size.commas(oldKeys.length)
-  }
-  if (walk.bytes > walk.limit) throw new Suspicious()
-  if (walk.mode === "look") return next
-  return Object.freeze(kept && walk.mode === "adopt" ? next : out)
-}
-
-/** Sets an own property, also one that is called `__proto__`. */
-export const assign = (to: object, key: string, value: unknown): void => {
-  if (key === "__proto__") {
-    Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true })
-  } else (to as { [key: string]: unknown })[key] = value
-}
-
-const array = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take => {
-  const open = [...elements, rest].some((take) => take?.fresh !== undefined)
-  return withFresh(
-    takeArray(elements, required, rest),
-    open ?
-      ((taken) => {
-        let same = true
-        const out = (taken as ReadonlyArray<unknown>).map((value, i) => {
-          const { fresh } = i < elements.length ? elements[i]! : rest!
-          const item = fresh === undefined ? value : fresh(value)
-          if (item !== value) same = false
-          return item
-        })
-        return same ? taken : Object.freeze(out)
-      }) :
-      undefined
-  )
-}
-
-const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take => {
-  const fixed = elements.length
-  return (next, before, walk) => {
-    if (next === before) return before
-    if (!Array.isArray(next)) return refused
-    const { length } = next
-    if (length < required || rest === undefined && length > fixed) return refused
-    const old: ReadonlyArray<unknown> = before === none ? [] : before as ReadonlyArray<unknown>
-    const shorter = Math.min(length, old.length)
-    let start = 0
-    while (start < shorter && next[start] === old[start]) start++
-    if (before !== none && start === length && start === old.length) return before
-    let end = 0
-    // From the end only where all that moves is of the rest, since a tuple's elements differ.
-    if (fixed === 0 || length === old.length) {
-      while (end < shorter - start && next[length - 1 - end] === old[old.length - 1 - end]) end++
-    }
-    const out = walk.mode === "copy" ? prefix(old, start) : next as Array<unknown>
-    let changed = before === none || length !== old.length
-    let below: Map<number, Extras> | undefined
-    for (let i = start; i < length - end; i++) {
-      const value: unknown = next[i]
-      const prior = i < old.length - end ? old[i] : none
-      const taken = (i < fixed ? elements[i]! : rest!)(value, prior, walk)
-      if (taken === refused) return refused
-      if (taken !== prior) changed = true
-      if (walk.mode === "copy") out.push(taken)
-      else if (walk.mode === "adopt" && taken !== value) out[i] = taken
-      if (walk.unknown !== undefined) below = note(below, i, walk)
-    }
-    if (below !== undefined) walk.unknown = { keys: noKeys, below }
-    if (!changed) return before
-    for (let i = Math.max(start, length - end); i < old.length - end; i++) walk.bytes -= Size.ofJson(old[i])
-    if (walk.mode === "copy") { for (let i = old.length - end; i < old.length; i++) out.push(old[i]) }
-    walk.bytes += Size.commas(length) - Size.commas(old.length) + (before === none ? 2 : 0)
-    if (walk.bytes > walk.limit) throw new Suspicious()
-    return walk.mode === "look" ? out : Object.freeze(out)
-  }
-}
-
-// Spreading a frozen array takes a tenth of the time of its `slice`.
-const prefix = (items: ReadonlyArray<unknown>, length: number): Array<unknown> => {
-  if (length < items.length / 8) return items.slice(0, length)
-  const out = [...items]
-  out.length = length
-  return out
-}

@@ -7,7 +7,7 @@
  * place; where an element changes *and* moves at once they may stay behind with the element that took its place.
  */
 import type * as SchemaIssue from "effect/SchemaIssue"
-import { assign } from "./plain.ts"
+import { assign } from "./assign.ts"
 
 export type Path = ReadonlyArray<PropertyKey>
 

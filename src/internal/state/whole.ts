@@ -7,9 +7,9 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { freeze } from "./freeze.ts"
 import * as Json from "./json.ts"
-import { none, refused, type Take } from "./plain.ts"
 import { differs } from "./same.ts"
 import * as Size from "./size.ts"
+import { none, refused, type Take } from "./take.ts"
 
 /**
  * Whether a part may be taken whole: it must be told by its JSON whether it is there, so that a struct can leave its key
