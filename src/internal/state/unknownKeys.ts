@@ -69,6 +69,7 @@ export const split = (json: unknown, paths: ReadonlyArray<Path>): readonly [know
 
 /** Carries what was unknown of `from` over to what has become of it. */
 export const carry = (to: unknown, from: unknown, extras: Extras): Extras | undefined => {
+  if (to === from) return extras
   const keys = new Map<string, unknown>()
   const below = new Map<string | number, Extras>()
   const follow = (place: string | number, origin: string | number, deeper: Extras): void => {
