@@ -78,6 +78,17 @@ console.log("| what | ns |\n| --- | ---: |")
   })
 }
 {
+  const Line = Schema.Struct({ id: Schema.String, amount: Schema.Int })
+  const codec = Codec.of(Schema.Array(Line))
+  const text = JSON.stringify(Array.from({ length: 50_000 }, (_, i) => ({ id: `line ${i}`, amount: i, later: i })))
+  let held = get(codec.read(text))
+  measure("read 50,000 objects with keys that are unknown", () => codec.read(text))
+  measure("accept them, one changed", (i) => {
+    const lines = held.view() as ReadonlyArray<typeof Line.Type>
+    held = get(codec.accept(lines.with(i % lines.length, { id: "x", amount: i }), held))
+  })
+}
+{
   const codec = Codec.of(Schema.Array(Schema.String))
   const start = Array.from({ length: 160_000 }, (_, i) => `${i}`.padEnd(102, "x"))
   const item = "y".repeat(100)
@@ -104,6 +115,20 @@ console.log("| what | ns |\n| --- | ---: |")
   )
   const text = get(held.text())
   batch("read a date and a map", () => codec.read(text))
+}
+{
+  const codec = Codec.of(Schema.Struct({ at: Schema.Date, lines: Schema.Array(Schema.String) }))
+  const start = Array.from({ length: 160_000 }, (_, i) => `${i}`.padEnd(102, "x"))
+  const first = get(codec.hold({ at: new Date(0), lines: start }))
+  let held = first
+  measure("append 100 bytes to 16 MiB beside a date", (i) => {
+    if (i % 100 === 0) held = first
+    const { lines } = held.view() as { readonly lines: ReadonlyArray<string> }
+    held = get(codec.accept({ at: new Date(i), lines: [...lines, "y".repeat(100)] }, held))
+  })
+  const text = get(first.text())
+  measure("read it", () => codec.read(text))
+  measure("write it", (i) => get(get(codec.accept({ at: new Date(i), lines: start }, first)).text()))
 }
 {
   const state = { a: [1, 2, { b: "c" }], d: 1 }

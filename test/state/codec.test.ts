@@ -1,10 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, HashMap, Option, Redacted, Schema, SchemaGetter } from "effect"
+import { Chunk, Effect, HashMap, Option, Redacted, Schema, SchemaAST, SchemaGetter, SchemaTransformation } from "effect"
 import * as Codec from "../../src/internal/state/codec.ts"
 import * as Schemas from "./schemas.ts"
 import { fault, ok, text } from "./support.ts"
 
 const hold = (schema: Schema.Codec<unknown, unknown>, state: unknown) => Codec.of(schema).hold(state)
+
+class Secretive {
+  readonly #n = 1
+  get n() {
+    return this.#n
+  }
+}
 
 describe("a state that would come back as something else is refused, with the path of what would", () => {
   const cases: ReadonlyArray<
@@ -33,6 +40,11 @@ describe("a state that would come back as something else is refused, with the pa
     ["undefined itself", Schema.Any, undefined, []],
     ["a function", Schema.Any, { a: () => 1 }, ["a"]],
     ["toJSON", Schema.Any, { a: new Date(0) }, ["a"]],
+    ["a map where records are wanted", Schema.Record(Schema.String, Schema.Int), new Map([["a", 1]]), []],
+    ["a date among them", Schema.Record(Schema.String, Schema.Struct({ n: Schema.optionalKey(Schema.Int) })), {
+      a: new Date(0)
+    }, ["a"]],
+    ["what keeps its fields to itself", Schema.Record(Schema.String, Schema.Int), new Secretive(), []],
     ["a key nobody knows", Schema.Struct({ n: Schema.Int }), { n: 1, nmae: "ada" }, ["nmae"]],
     ["one further down", Schema.Array(Schema.Struct({ at: Schema.Date })), [{ at: new Date(0), now: 1 }], [0, "now"]],
     [
@@ -67,6 +79,20 @@ describe("a state that would come back as something else is refused, with the pa
   for (const [what, schema, state, path] of cases) {
     it(what, () => assert.deepStrictEqual(fault(hold(schema, state)).path, path))
   }
+
+  it("also where it would be read back as what is there already", () => {
+    const Trimmed = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.transform((s: string) => s),
+      encode: SchemaGetter.transform((s: string) => s.trim())
+    }))
+    const codec = Codec.of(Schema.Struct({ at: Schema.Date, name: Schema.Struct({ first: Trimmed }) }))
+    const held = ok(codec.hold({ at: new Date(0), name: { first: "a" } }))
+    assert.deepStrictEqual(fault(codec.accept({ at: new Date(0), name: { first: " a" } }, held)).path, [
+      "name",
+      "first"
+    ])
+    assert.strictEqual(ok(codec.accept({ at: new Date(0), name: { first: "a" } }, held)), held)
+  })
 
   it("and says so", () => {
     assert.strictEqual(
@@ -149,6 +175,70 @@ it("a spread of a class instance is no instance", () => {
   assert.deepStrictEqual(path, ["owner"])
   assert.match(reason, /Owner/)
   assert.instanceOf((ok(hold(schema, { owner })).view() as { readonly owner: unknown }).owner, Schemas.Owner)
+})
+
+describe("what keeps its contents to itself", () => {
+  class Money {
+    readonly #cents: number
+    constructor(cents: number) {
+      this.#cents = cents
+    }
+    get cents() {
+      return this.#cents
+    }
+  }
+  const Price = Schema.declare((u): u is Money => u instanceof Money, {
+    toCodecJson: () =>
+      new SchemaAST.Link(
+        Schema.Struct({ cents: Schema.Int }).ast,
+        SchemaTransformation.transform<Money, { readonly cents: number }>({
+          decode: ({ cents }) => new Money(cents),
+          encode: ({ cents }) => ({ cents })
+        })
+      )
+  })
+
+  it("is seen to change by what is written of it", () => {
+    for (
+      const schema of [
+        Schema.Struct({ price: Price, n: Schema.Int }),
+        Schema.Struct({ price: Price, n: Schema.BigInt })
+      ]
+    ) {
+      const codec = Codec.of(schema)
+      const n = schema.fields.n === Schema.Int ? 1 : 1n
+      const held = ok(codec.hold({ price: new Money(1), n }))
+      const next = ok(codec.accept({ price: new Money(250), n }, held))
+      assert.strictEqual((next.view() as { readonly price: Money }).price.cents, 250)
+      assert.strictEqual(next.bytes, text(next).length)
+      assert.strictEqual(ok(codec.accept({ price: new Money(250), n }, next)), next)
+    }
+  })
+})
+
+describe("a part with a default", () => {
+  const State = Schema.Struct({
+    lines: Schema.Array(Schema.String),
+    tags: Schema.Array(Schema.String).pipe(Schema.withDecodingDefaultKey(Effect.succeed(["new"]))),
+    at: Schema.Date.pipe(Schema.withDecodingDefaultKey(Effect.sync(() => new Date(0)))),
+    omitted: Schema.Array(Schema.String).pipe(
+      Schema.withDecodingDefaultKey(Effect.succeed([]), { encodingStrategy: "omit" })
+    )
+  })
+
+  it("is there once it was read, and stored with the next change", () => {
+    const codec = Codec.of(State)
+    const held = ok(codec.read(`{"lines":["a"],"later":1}`))
+    const state = held.view() as typeof State.Type
+    assert.deepStrictEqual(state, { lines: ["a"], tags: ["new"], at: new Date(0), omitted: [] })
+    assert.deepStrictEqual(JSON.parse(text(ok(codec.accept({ ...state, lines: [] }, held)))), {
+      lines: [],
+      tags: ["new"],
+      at: "1970-01-01T00:00:00.000Z",
+      later: 1
+    })
+    fault(codec.accept({ ...state, omitted: ["lost"] }, held))
+  })
 })
 
 describe("what did not change", () => {

@@ -208,10 +208,13 @@ describe("user code that throws", () => {
     const held = ok(codec.hold({ at: new Date(0) }))
     held.view()
     mood = false
-    assert.deepStrictEqual(held.view(), { at: new Date(0) })
+    const view = held.view() as typeof Moody.Type
+    assert.deepStrictEqual(view, { at: new Date(0) })
+    Date.prototype.setTime.call(view.at, 5)
+    assert.strictEqual(text(held), `{"at":"1970-01-01T00:00:00.000Z"}`)
     assert.match(fault(codec.accept({ at: new Date(1) }, held)).reason, /not now/)
     mood = true
-    ok(codec.accept({ at: new Date(1) }, held))
+    assert.strictEqual(text(ok(codec.accept({ at: new Date(5) }, held))), `{"at":"1970-01-01T00:00:00.005Z"}`)
   })
 })
 

@@ -102,7 +102,8 @@ describe("the same are", () => {
     assert.isUndefined(differs(used, DateTime.makeZonedUnsafe(0, { timeZone: "Europe/Berlin" })))
     const appended = Chunk.append(Chunk.make(1), 2)
     assert.isUndefined(differs(appended, Chunk.make(1, 2)))
-    assert.isUndefined(differs(new Point({ x: 1 }), { x: 1 }))
+    assert.isUndefined(differs(new Point({ x: 1 }), { x: 1 }, true))
+    assert.isUndefined(differs({ x: 1 }, new Point({ x: 1 }), true))
     assert.isUndefined(differs(Buffer.from([1]), new Uint8Array([1])))
   })
 })
@@ -130,6 +131,7 @@ describe("the path leads to what differs", () => {
     ["kinds of bytes", new Uint8Array([1]), new Int8Array([1]), []],
     ["equal by its own account", [new ById(1, "a")], [new ById(1, "b")], [0, "name"]],
     ["unlike classes", new Other(), new Another(), []],
+    ["an instance and a spread of it", [new Other()], [{ ...new Other() }], [0]],
     ["functions", arrow(1).run, () => 2, []],
     ["options", Option.some(1), Option.none(), []],
     ["inside an option", Option.some({ n: 1 }), Option.some({ n: 2 }), ["value", "n"]],
@@ -154,6 +156,13 @@ describe("the path leads to what differs", () => {
       assert.isDefined(differs(b, a))
     })
   }
+
+  it("however loosely, of what an object does not show", () => {
+    for (const value of [new Date(0), new Map(), new Set(), new Uint8Array(), /a/]) {
+      assert.deepStrictEqual(differs(value, {}, true), [])
+      assert.deepStrictEqual(differs({}, value, true), [])
+    }
+  })
 
   it("far down", () => assert.strictEqual(differs(deep(1), deep(2))?.length, 200_000))
 

@@ -22,7 +22,7 @@ export const oracle = (schema: Schema.Codec<unknown, unknown>, state: unknown) =
     try {
       const text = JSON.stringify(Schema.encodeUnknownSync(json, options)(state))
       const back = Schema.decodeUnknownSync(json, { onExcessProperty: "error" })(JSON.parse(text))
-      return differs(state, back) === undefined ? { text, back } : undefined
+      return differs(state, back, true) === undefined ? { text, back } : undefined
     } catch {
       return undefined
     }

@@ -143,6 +143,19 @@ describe("keys that the schema does not know", () => {
     assert.deepStrictEqual(through(schema, { a: 1, b: 2 }, (state) => ({ ...state, a: 3 })), { a: 3, b: 2 })
   })
 
+  it("that would turn a state into another one keep it from being stored", () => {
+    const Small = Schema.Struct({ a: Schema.Int })
+    const Large = Schema.Struct({ a: Schema.Int.check(Schema.isGreaterThan(10)), b: Schema.Int })
+    const codec = Codec.of(Schema.Struct({ either: Schema.Union([Small, Large]) }))
+    const held = ok(codec.read(`{"either":{"a":1,"b":2}}`))
+    assert.deepStrictEqual(held.view(), { either: { a: 1 } })
+    assert.strictEqual(text(ok(codec.accept({ either: { a: 2 } }, held))), `{"either":{"a":2,"b":2}}`)
+    const { path, reason } = fault(codec.accept({ either: { a: 20 } }, held))
+    assert.deepStrictEqual(path, ["either", "b"])
+    assert.match(reason, /beside the keys/)
+    assert.strictEqual(text(ok(codec.accept({ either: { a: 20, b: 3 } }, held))), `{"either":{"a":20,"b":3}}`)
+  })
+
   it("do not hide what is wrong with a record", () => {
     assert.deepStrictEqual(fault(Codec.of(Cart).read(`{"later":1,"lines":[{"id":"a","n":"x"}]}`)).path, [
       "lines",

@@ -4,28 +4,16 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { caught, type Fault, ofExit } from "./fault.ts"
 import { freeze } from "./freeze.ts"
+import { type Held, State, type Unknown, type Writer } from "./held.ts"
 import * as Json from "./json.ts"
 import * as Plain from "./plain.ts"
 import { differs } from "./same.ts"
 import * as Size from "./size.ts"
+import { none, refused, Suspicious, type Take, type Walk } from "./take.ts"
 import * as UnknownKeys from "./unknownKeys.ts"
 
 export type { Fault } from "./fault.ts"
-
-/** A state as the engine holds it: what it would be stored as and what handlers see of it. Immutable. */
-export interface Held {
-  /**
-   * The state to hand out. The same frozen value each time, or, where something in it cannot be frozen (dates, maps,
-   * bytes, classes), a fresh copy that nobody shares.
-   */
-  readonly view: () => unknown
-  /** Whether `view` gives the same frozen value each time. */
-  readonly shared: boolean
-  /** UTF-8 bytes of its JSON text, known without writing the text where the schema is plain. */
-  readonly bytes: number
-  /** The JSON text that stores it, made when it is first asked for. Fails only where no text can be made. */
-  readonly text: () => Result.Result<string, Fault>
-}
+export type { Held } from "./held.ts"
 
 /** Between the JSON text that is stored and the states that handlers see. Nothing here throws. */
 export interface Codec {
@@ -50,27 +38,27 @@ export const of = (schema: Schema.Constraint): Codec => {
 }
 
 const make = (schema: Schema.Constraint): Codec => {
-  let working: Working | undefined
+  let translator: Translator | undefined
   // Recursive schemas may name what is not there yet when the scope is made.
-  const attempt = (run: (working: Working) => Result.Result<Held, Fault>): Result.Result<Held, Fault> => {
+  const attempt = (run: (translator: Translator) => Result.Result<Held, Fault>): Result.Result<Held, Fault> => {
     try {
-      return run(working ??= new Working(schema))
+      return run(translator ??= new Translator(schema))
     } catch (error) {
       return Result.fail(caught(error))
     }
   }
   return {
-    read: (text) => attempt((working) => working.read(text)),
-    accept: (next, before) => attempt((working) => working.accept(next, before as State)),
-    hold: (state) => attempt((working) => working.accept(state, undefined))
+    read: (text) => attempt((translator) => translator.read(text)),
+    accept: (next, before) => attempt((translator) => translator.accept(next, before as State)),
+    hold: (state) => attempt((translator) => translator.accept(state, undefined))
   }
 }
 
-// What was read of a record with keys that the schema does not know.
-interface Unknown {
-  /** Its state as JSON. */
-  readonly json: unknown
-  readonly extras: UnknownKeys.Extras
+const rejoined = (json: unknown, unknown: Unknown): readonly [text: string, Unknown | undefined] => {
+  const extras = UnknownKeys.carry(json, unknown.json, unknown.extras)
+  return extras === undefined
+    ? [JSON.stringify(json), undefined]
+    : [JSON.stringify(UnknownKeys.join(json, extras)), { json, extras }]
 }
 
 interface Decoded {
@@ -80,14 +68,14 @@ interface Decoded {
   readonly extras: UnknownKeys.Extras | undefined
 }
 
-class Working {
+class Translator implements Writer {
   readonly #encode: Step
   readonly #encodeExactly: Step
   readonly #decode: Step
   readonly #decodeExactly: Step
-  readonly #plain: Plain.Take | undefined
+  readonly #plain: Take | undefined
   // Of the JSON side, which is always plain: says quickly that there are no unknown keys.
-  readonly #json: Plain.Take | undefined
+  readonly #json: Take | undefined
 
   constructor(schema: Schema.Constraint) {
     const json = Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, Schema.Json>
@@ -102,10 +90,15 @@ class Working {
   read(text: string): Result.Result<State, Fault> {
     const json = parse(text)
     if (Result.isFailure(json)) return Result.fail(json.failure)
-    const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
-    const taken = take(this.#plain, json.success, Plain.none, walk)
-    if (taken !== Plain.refused) return Result.succeed(this.#tree(taken, walk.bytes, text))
-    return Result.flatMap(this.#decodeAll(json.success), (decoded) => this.#held(decoded, text))
+    const walk: Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
+    const taken = take(this.#plain, json.success, none, walk)
+    if (taken !== refused) {
+      const unknown = walk.unknown && { json: this.json(taken), extras: walk.unknown }
+      return Result.succeed(this.#tree(taken, walk.bytes, text, unknown))
+    }
+    // What was adopted in part is not what was read any more.
+    const again = this.#plain === undefined ? json.success : Json.parse(text)
+    return Result.flatMap(this.#decodeAll(again), (decoded) => this.#held(decoded, text))
   }
 
   accept(next: unknown, before: State | undefined): Result.Result<State, Fault> {
@@ -114,12 +107,15 @@ class Working {
     }
     if (this.#plain !== undefined) {
       const hint = before !== undefined && before.of === this && before.plain ? before : undefined
-      const walk: Plain.Walk = { bytes: 0, limit: suspicious, mode: "copy" }
-      const taken = take(this.#plain, next, hint === undefined ? Plain.none : hint.state, walk)
-      if (taken !== Plain.refused) {
+      const walk: Walk = { bytes: 0, limit: suspicious, mode: "copy" }
+      const taken = take(this.#plain, next, hint === undefined ? none : hint.state, walk)
+      if (taken !== refused) {
         if (hint !== undefined && taken === hint.state) return Result.succeed(hint)
-        if (before?.unknown !== undefined) return this.#rejoin(taken, taken, before, before.unknown)
-        return Result.succeed(this.#tree(taken, walk.bytes + (hint === undefined ? 0 : hint.measured), undefined))
+        const bytes = walk.bytes + (hint === undefined ? 0 : hint.measured)
+        if (before?.unknown === undefined) return Result.succeed(this.#tree(taken, bytes, undefined, undefined))
+        if (!this.#closed) return this.#rejoin(this.json(taken), taken, before, before.unknown)
+        const [text, unknown] = rejoined(taken, before.unknown)
+        return Result.succeed(before.says(text) ? before : this.#tree(taken, bytes, text, unknown))
       }
     }
     return this.#write(next, before)
@@ -148,16 +144,15 @@ class Working {
       const { path, reason } = decoded.failure
       return Result.fail({ path, reason: `it could not be read back: ${reason}` })
     }
-    const at = differs(next, decoded.success.state)
+    const at = differs(next, decoded.success.state, true)
     return at === undefined
       ? Result.succeed({ json, text, decoded: decoded.success })
       : Result.fail(lost(next, decoded.success.state, at))
   }
 
   /** Puts back the keys that the schema does not know. */
-  #rejoin(json: unknown, state: unknown, before: State, { extras, json: was }: Unknown): Result.Result<State, Fault> {
-    const carried = UnknownKeys.carry(json, was, extras)
-    const text = JSON.stringify(carried === undefined ? json : UnknownKeys.join(json, carried))
+  #rejoin(json: unknown, state: unknown, before: State, unknown: Unknown): Result.Result<State, Fault> {
+    const [text] = rejoined(json, unknown)
     if (before.says(text)) return Result.succeed(before)
     return Result.flatMap(this.read(text), (held) => {
       const at = differs(state, held.state)
@@ -170,9 +165,11 @@ class Working {
 
   /** Decodes a JSON value and finds the keys in it that the schema does not know. */
   #decodeAll(json: unknown): Result.Result<Decoded, Fault> {
-    if (take(this.#json, json, Plain.none, { bytes: 0, limit: Infinity, mode: "look" }) !== Plain.refused) {
+    if (take(this.#json, json, none, { bytes: 0, limit: Infinity, mode: "look" }) !== refused) {
       return decoded(this.#decode(json), json, undefined)
     }
+    const loosely = this.#decode(json)
+    if (Exit.isFailure(loosely)) return Result.fail(ofExit(loosely))
     const paths: Array<UnknownKeys.Path> = []
     let known = json
     let extras: UnknownKeys.Extras | undefined
@@ -189,7 +186,7 @@ class Working {
       known = parts[0]
       extras = parts[1]
     }
-    return decoded(this.#decode(known), known, extras)
+    return decoded(known === json ? loosely : this.#decode(known), known, extras)
   }
 
   #held({ extras, json, state }: Decoded, text: string): Result.Result<State, Fault> {
@@ -201,96 +198,44 @@ class Working {
       unknown = carried && { json: encoded.value, extras: carried }
     }
     const bytes = Size.utf8(text)
-    const walk: Plain.Walk = { bytes: 0, limit: Infinity, mode: "copy" }
-    const taken = take(this.#plain, state, Plain.none, walk)
+    const walk: Walk = { bytes: 0, limit: Infinity, mode: "copy" }
+    const taken = take(this.#plain, state, none, walk)
     return Result.succeed(
-      taken === Plain.refused
+      taken === refused
         ? this.#copied(state, bytes, text, unknown)
-        : new State(this, true, taken, true, bytes, walk.bytes, text, unknown, undefined)
+        : new State(this, true, taken, this.#closed, bytes, walk.bytes, text, unknown, this.#fresh(taken))
     )
   }
 
-  #tree(state: unknown, bytes: number, text: string | undefined): State {
+  #tree(state: unknown, bytes: number, text: string | undefined, unknown: Unknown | undefined): State {
     const size = text === undefined ? bytes : Size.utf8(text)
-    return new State(this, true, state, true, size, bytes, text, undefined, undefined)
+    return new State(this, true, state, this.#closed, size, bytes, text, unknown, this.#fresh(state))
+  }
+
+  get #closed(): boolean {
+    return this.#plain?.fresh === undefined
+  }
+
+  #fresh(state: unknown): (() => unknown) | undefined {
+    const fresh = this.#plain?.fresh
+    return fresh && (() => fresh(state))
+  }
+
+  /** What is stored of a state that was taken. */
+  json(state: unknown): unknown {
+    if (this.#closed) return state
+    const encoded = this.#encode(state)
+    if (Exit.isFailure(encoded)) throw new Error(ofExit(encoded).reason)
+    return encoded.value
   }
 
   #copied(state: unknown, bytes: number, text: string, unknown: Unknown | undefined): State {
     const again = () => {
-      const decoded = this.#decodeAll(Json.parse(text))
-      if (Result.isSuccess(decoded)) freeze(decoded.success.state)
-      return decoded
+      const { state } = Result.getOrThrow(this.#decodeAll(Json.parse(text)))
+      freeze(state)
+      return state
     }
     return new State(this, false, state, freeze(state), bytes, bytes, text, unknown, again)
-  }
-}
-
-class State implements Held {
-  readonly of: Working
-  /** Whether it was taken the fast way, and so may be a hint. */
-  readonly plain: boolean
-  readonly state: unknown
-  readonly shared: boolean
-  readonly bytes: number
-  /** The bytes of the text that this library would write, which may differ from those that were read. */
-  readonly measured: number
-  #written: string | undefined
-  readonly unknown: Unknown | undefined
-  readonly #again: (() => Result.Result<Decoded, Fault>) | undefined
-  #given = false
-
-  constructor(
-    of: Working,
-    plain: boolean,
-    state: unknown,
-    shared: boolean,
-    bytes: number,
-    measured: number,
-    written: string | undefined,
-    unknown: Unknown | undefined,
-    again: (() => Result.Result<Decoded, Fault>) | undefined
-  ) {
-    this.of = of
-    this.plain = plain
-    this.state = state
-    this.shared = shared
-    this.bytes = bytes
-    this.measured = measured
-    this.#written = written
-    this.unknown = unknown
-    this.#again = again
-  }
-
-  view(): unknown {
-    if (this.shared) return this.state
-    if (!this.#given) {
-      this.#given = true
-      return this.state
-    }
-    try {
-      const again = this.#again!()
-      if (Result.isSuccess(again)) return again.success.state
-    } catch {
-      // Falls through
-    }
-    return this.state
-  }
-
-  text(): Result.Result<string, Fault> {
-    if (this.#written === undefined) {
-      try {
-        this.#written = JSON.stringify(this.state)
-      } catch (error) {
-        return Result.fail(caught(error))
-      }
-    }
-    return Result.succeed(this.#written)
-  }
-
-  /** Whether this is its text. */
-  says(text: string): boolean {
-    const own = this.text()
-    return Result.isSuccess(own) && own.success === text
   }
 }
 
@@ -306,12 +251,12 @@ const suspicious = 2 ** 22
 const longest = 2 ** 30
 
 // Whatever is thrown on the fast way, such as by a check or for want of stack, the schema tells it better.
-const take = (plain: Plain.Take | undefined, next: unknown, before: unknown, walk: Plain.Walk): unknown => {
-  if (plain === undefined) return Plain.refused
+const take = (plain: Take | undefined, next: unknown, before: unknown, walk: Walk): unknown => {
+  if (plain === undefined) return refused
   try {
     return plain(next, before, walk)
   } catch (error) {
-    if (!(error instanceof Plain.Suspicious)) return Plain.refused
+    if (!(error instanceof Suspicious)) return refused
     if (Size.estimate(next) > longest) throw new RangeError("Invalid string length")
     return take(plain, next, before, Object.assign(walk, { bytes: 0, limit: Infinity }))
   }

@@ -1,4 +1,4 @@
-import { assign } from "./plain.ts"
+import { assign } from "./assign.ts"
 
 /**
  * `JSON.parse`, with every key as it was written.

@@ -1,56 +1,27 @@
 /**
- * The fast way between a state and JSON, for the schemas under which both are the same thing: structs, records, arrays,
- * literals, primitives, JSON itself and unions that tell these apart, with or without checks.
+ * The fast way between a state and JSON, for what of a schema is the same thing on both sides: structs, records, arrays,
+ * literals, primitives, JSON itself and unions that tell these apart, with or without checks. Other parts of it, such as
+ * dates and maps, are taken whole.
  *
  * It only ever says yes. Where it has any doubt it says `refused`, and the schema itself is asked, which knows why.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
+import { array, record, struct } from "./containers.ts"
 import * as Size from "./size.ts"
+import { none, refused, type Take, withFresh } from "./take.ts"
+import * as Whole from "./whole.ts"
 
-/** What a walk does with the objects it meets. */
-export interface Walk {
-  /** UTF-8 bytes of the JSON text of what was taken, less those of what it replaces. */
-  bytes: number
-  /** From how many bytes on the state is suspicious. */
-  readonly limit: number
-  /**
-   * - `copy`: takes from somebody else's objects, which may have getters or change later: frozen copies.
-   * - `adopt`: keeps and freezes them; they come from `JSON.parse` and nobody else has them.
-   * - `look`: leaves them alone and runs no checks.
-   */
-  readonly mode: "copy" | "adopt" | "look"
-}
-
-/**
- * Takes a value if it fits: gives it frozen, at any depth, or `refused`.
- *
- * `before` is what the same `Take` gave for the state before, or `none`. Whatever is still the same is not looked at
- * again, and where nothing has changed `before` itself comes back. For a hint to be believed, it must never have been
- * taken by another schema.
- */
-export type Take = (next: unknown, before: unknown, walk: Walk) => unknown
-
-export const refused = Symbol()
-export const none = Symbol()
-
-/** The `Take` of a schema's JSON codec, or `undefined` where states and their JSON differ. */
+/** The `Take` of a schema's JSON codec, or `undefined` where nothing of it is plain. */
 export const compile = (ast: SchemaAST.AST): Take | undefined => {
   try {
-    return new Compiler().take(ast)
+    const compiler = new Compiler()
+    const take = compiler.root(ast)
+    // A recursive schema cannot know it before.
+    return compiler.open ? take : (next, before, walk) => take(next, before, walk)
   } catch {
     return undefined
   }
-}
-
-/**
- * Thrown where a state gets so large that it may be much smaller than it looks: one object at many places takes its
- * room once, and its text each time.
- */
-export class Suspicious extends Error {}
-
-interface Plain {
-  readonly [key: string]: unknown
 }
 
 // How values of each kind are taken. A union puts the kinds of its members together.
@@ -76,14 +47,44 @@ class Compiler {
   readonly #takes = new Map<SchemaAST.AST, { take: Take }>()
   #json: Take | undefined
 
-  take(ast: SchemaAST.AST): Take {
+  /** Whether some part has to be copied for each handler. */
+  open = false
+
+  root(ast: SchemaAST.AST): Take {
+    return this.#known(ast) ?? this.#make(ast, () => {
+      throw new NotPlain()
+    })
+  }
+
+  #take(ast: SchemaAST.AST): Take {
+    return this.#known(ast) ?? this.#make(ast, () => {
+      if (!Whole.isPossible(ast)) throw new NotPlain()
+      this.open = true
+      return Whole.make(ast)
+    })
+  }
+
+  #known(ast: SchemaAST.AST): Take | undefined {
     const known = this.#takes.get(ast)
-    if (known !== undefined) return (next, before, walk) => known.take(next, before, walk)
+    return known && withFresh(
+      (next, before, walk) => known.take(next, before, walk),
+      (taken) => known.take.fresh === undefined ? taken : known.take.fresh(taken)
+    )
+  }
+
+  #make(ast: SchemaAST.AST, otherwise: () => Take): Take {
     // A schema may go on for ever, making new parts as it is looked at.
-    if (this.#takes.size > 2_000) throw new NotPlain()
+    if (this.#takes.size > 2_000) throw new Error("Endless")
     const made = { take: (): unknown => refused } as { take: Take }
     this.#takes.set(ast, made)
-    made.take = checked(ofKinds(this.#kinds(ast, 0)), SchemaAST.isUnion(ast) ? ast.checks : undefined)
+    try {
+      made.take = checked(ofKinds(this.#kinds(ast, 0)), SchemaAST.isUnion(ast) ? ast.checks : undefined)
+    } catch (error) {
+      this.#takes.delete(ast)
+      if (!(error instanceof NotPlain)) throw error
+      made.take = otherwise()
+      this.#takes.set(ast, made)
+    }
     return made.take
   }
 
@@ -137,9 +138,9 @@ class Compiler {
 
   #array(ast: SchemaAST.Arrays): Take {
     if (ast.rest.length > 1) throw new NotPlain()
-    const rest = ast.rest[0] === undefined ? undefined : this.take(ast.rest[0])
+    const rest = ast.rest[0] === undefined ? undefined : this.#take(ast.rest[0])
     return array(
-      ast.elements.map((element) => this.take(element)),
+      ast.elements.map((element) => this.#take(element)),
       ast.elements.filter((element) => !SchemaAST.isOptional(element)).length,
       rest
     )
@@ -153,7 +154,7 @@ class Compiler {
       if (!SchemaAST.isString(parameter) || parameter.checks !== undefined || parameter.encoding !== undefined) {
         throw new NotPlain()
       }
-      return { take: checked(record(this.take(index.type)), ast.checks), tags: new Map() }
+      return { take: checked(record(this.#take(index.type)), ast.checks), tags: new Map() }
     }
     // The empty struct takes whatever is not null.
     if (ast.propertySignatures.length === 0) throw new NotPlain()
@@ -162,7 +163,7 @@ class Compiler {
       if (typeof name !== "string" || name in Object.prototype) throw new NotPlain()
       const optional = SchemaAST.isOptional(type)
       if (SchemaAST.isLiteral(type) && !optional) tags.set(name, type.literal)
-      return { name, take: this.take(type), optional, bytes: Size.ofKey(name) }
+      return { name, take: this.#take(type), optional, bytes: Size.ofKey(name) }
     })
     return { take: checked(struct(fields), ast.checks), tags }
   }
@@ -224,7 +225,7 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
     : (value: unknown) => !(guarded && ambiguous(value)) && leaves.some((fits) => fits(value))
   const choose = (value: unknown): Take | undefined =>
     typeof value !== "object" || value === null ? undefined : Array.isArray(value) ? array : object(value)
-  return (next, before, walk) => {
+  const take: Take = (next, before, walk) => {
     if (next === before) return before
     if (typeof next !== "object" || next === null) {
       if (!fits(next)) return refused
@@ -238,6 +239,11 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
     walk.bytes -= Size.ofJson(before)
     return take(next, none, walk)
   }
+  if (array?.fresh === undefined && objects.every(({ take }) => take.fresh === undefined)) return take
+  return withFresh(take, (taken) => {
+    const fresh = choose(taken)?.fresh
+    return fresh === undefined ? taken : fresh(taken)
+  })
 }
 
 const sizeBefore = (before: unknown): number => before === none ? 0 : Size.ofJson(before)
@@ -258,170 +264,18 @@ const select = (objects: ReadonlyArray<Member>): (value: object) => Take | undef
   for (const [key] of objects[0]!.tags) {
     const byTag = new Map<unknown, Take>()
     for (const { tags, take } of objects) if (tags.has(key)) byTag.set(tags.get(key), take)
-    if (byTag.size === objects.length) return (value) => byTag.get((value as Plain)[key])
+    if (byTag.size === objects.length) return (value) => byTag.get((value as { readonly [key: string]: unknown })[key])
   }
   throw new NotPlain()
 }
 
 const checked = (take: Take, checks: SchemaAST.Checks | undefined): Take =>
-  checks === undefined ? take : (next, before, walk) => {
+  checks === undefined ? take : withFresh((next, before, walk) => {
     const taken = take(next, before, walk)
     return taken === before || taken === refused || walk.mode === "look" || passes(checks, taken) ? taken : refused
-  }
+  }, take.fresh)
 
 const passes = (checks: ReadonlyArray<SchemaAST.Check<unknown>>, value: unknown): boolean =>
   checks.every((check) =>
     check._tag === "FilterGroup" ? passes(check.checks, value) : check.run(value, SchemaAST.unknown, {}) === undefined
   )
-
-const isPlainObject = (value: unknown): value is Plain => {
-  if (typeof value !== "object" || value === null) return false
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
-const hasSymbols = (value: object): boolean => Object.getOwnPropertySymbols(value).length > 0
-
-interface Field {
-  readonly name: string
-  readonly take: Take
-  readonly optional: boolean
-  readonly bytes: number
-}
-
-const struct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) => {
-  if (next === before) return before
-  if (!isPlainObject(next)) return refused
-  const old = before === none ? undefined : before as Plain
-  const keys = Object.keys(next)
-  const out: { [key: string]: unknown } = {}
-  let count = 0
-  let added = 0
-  let removed = 0
-  let changed = false
-  let kept = true
-  for (let i = 0; i < fields.length; i++) {
-    const { bytes, name, optional, take } = fields[i]!
-    const value = next[name]
-    const prior = old === undefined ? undefined : old[name]
-    if (value === undefined) {
-      if (!optional || Object.hasOwn(next, name)) return refused
-      if (prior !== undefined) {
-        walk.bytes -= bytes + Size.ofJson(prior)
-        removed++
-      }
-      continue
-    }
-    const taken = take(value, prior === undefined ? none : prior, walk)
-    if (taken === refused) return refused
-    if (prior === undefined) {
-      walk.bytes += bytes
-      added++
-    } else if (taken !== prior) changed = true
-    if (taken !== value || keys[count] !== name) kept = false
-    out[name] = taken
-    count++
-  }
-  // Some key is none of the schema's.
-  if (keys.length !== count || walk.mode === "copy" && hasSymbols(next)) return refused
-  if (old === undefined) walk.bytes += 2 + Size.commas(count)
-  else {
-    if (!changed && added + removed === 0) return old
-    walk.bytes += Size.commas(count) - Size.commas(count - added + removed)
-  }
-  if (walk.bytes > walk.limit) throw new Suspicious()
-  if (walk.mode === "look") return next
-  return Object.freeze(kept && walk.mode === "adopt" ? next : out)
-}
-
-const record = (take: Take): Take => (next, before, walk) => {
-  if (next === before) return before
-  if (!isPlainObject(next) || walk.mode === "copy" && hasSymbols(next)) return refused
-  const old = before === none ? undefined : before as Plain
-  const keys = Object.keys(next)
-  const oldKeys = old === undefined ? [] : Object.keys(old)
-  const out: { [key: string]: unknown } = {}
-  let same = old !== undefined && keys.length === oldKeys.length
-  let added = 0
-  let kept = true
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i]!
-    const value = next[key]
-    const prior = old !== undefined && Object.hasOwn(old, key) ? old[key] : none
-    const taken = take(value, prior, walk)
-    if (taken === refused) return refused
-    if (prior === none) {
-      walk.bytes += Size.ofKey(key)
-      added++
-    }
-    // The order of a record's keys is stored, so it counts.
-    if (taken !== prior || key !== oldKeys[i]) same = false
-    if (taken !== value) kept = false
-    assign(out, key, taken)
-  }
-  if (old === undefined) walk.bytes += 2 + Size.commas(keys.length)
-  else {
-    if (same) return old
-    if (keys.length - added < oldKeys.length) {
-      for (const key of oldKeys) {
-        if (!Object.hasOwn(out, key)) walk.bytes -= Size.ofKey(key) + Size.ofJson(old[key])
-      }
-    }
-    walk.bytes += Size.commas(keys.length) - Size.commas(oldKeys.length)
-  }
-  if (walk.bytes > walk.limit) throw new Suspicious()
-  if (walk.mode === "look") return next
-  return Object.freeze(kept && walk.mode === "adopt" ? next : out)
-}
-
-/** Sets an own property, also one that is called `__proto__`. */
-export const assign = (to: object, key: string, value: unknown): void => {
-  if (key === "__proto__") {
-    Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true })
-  } else (to as { [key: string]: unknown })[key] = value
-}
-
-const array = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take => {
-  const fixed = elements.length
-  return (next, before, walk) => {
-    if (next === before) return before
-    if (!Array.isArray(next)) return refused
-    const { length } = next
-    if (length < required || rest === undefined && length > fixed) return refused
-    const old: ReadonlyArray<unknown> = before === none ? [] : before as ReadonlyArray<unknown>
-    const shorter = Math.min(length, old.length)
-    let start = 0
-    while (start < shorter && next[start] === old[start]) start++
-    if (before !== none && start === length && start === old.length) return before
-    let end = 0
-    // From the end only where all that moves is of the rest, since a tuple's elements differ.
-    if (fixed === 0 || length === old.length) {
-      while (end < shorter - start && next[length - 1 - end] === old[old.length - 1 - end]) end++
-    }
-    const out = walk.mode === "copy" ? prefix(old, start) : next as Array<unknown>
-    let changed = before === none || length !== old.length
-    for (let i = start; i < length - end; i++) {
-      const value: unknown = next[i]
-      const prior = i < old.length - end ? old[i] : none
-      const taken = (i < fixed ? elements[i]! : rest!)(value, prior, walk)
-      if (taken === refused) return refused
-      if (taken !== prior) changed = true
-      if (walk.mode === "copy") out.push(taken)
-      else if (walk.mode === "adopt" && taken !== value) out[i] = taken
-    }
-    if (!changed) return before
-    for (let i = Math.max(start, length - end); i < old.length - end; i++) walk.bytes -= Size.ofJson(old[i])
-    if (walk.mode === "copy") { for (let i = old.length - end; i < old.length; i++) out.push(old[i]) }
-    walk.bytes += Size.commas(length) - Size.commas(old.length) + (before === none ? 2 : 0)
-    if (walk.bytes > walk.limit) throw new Suspicious()
-    return walk.mode === "look" ? out : Object.freeze(out)
-  }
-}
-
-// Spreading a frozen array takes a tenth of the time of its `slice`.
-const prefix = (items: ReadonlyArray<unknown>, length: number): Array<unknown> => {
-  if (length < items.length / 8) return items.slice(0, length)
-  const out = [...items]
-  out.length = length
-  return out
-}

@@ -11,12 +11,12 @@ import * as Redacted from "effect/Redacted"
  *
  * `NaN` equals `NaN` and `-0` equals `0`. Compared are the contents: of plain data, of Effect's data, of maps, sets,
  * dates and bytes, and the own enumerable fields of class instances, whatever their `Equal` says. Instances of unlike
- * classes differ, but an instance is the same as a plain object of the same fields. Functions are compared by their
- * text. The depth of the values does not matter, nor whether they refer to themselves. Values that throw when they are
+ * classes differ; with `loose` an instance is the same as a plain object of the same fields. Functions are compared by
+ * their text. The depth of the values does not matter, nor whether they refer to themselves. Values that throw when they are
  * looked at differ.
  */
-export const differs = (a: unknown, b: unknown): ReadonlyArray<string | number> | undefined => {
-  const comparison = new Comparison()
+export const differs = (a: unknown, b: unknown, loose = false): ReadonlyArray<string | number> | undefined => {
+  const comparison = new Comparison(loose)
   try {
     const at = comparison.run(a, b)
     return at && pathOf(at)
@@ -41,10 +41,15 @@ const pathOf = (place: Place): ReadonlyArray<string | number> => {
 
 class Comparison {
   at: Place = top
+  readonly #loose: boolean
   readonly #open: Array<readonly [a: object, b: object, at: Place]> = []
   // What each object was compared with: nearly always one other.
   readonly #first = new Map<object, object>()
   readonly #others = new Map<object, Set<object>>()
+
+  constructor(loose: boolean) {
+    this.#loose = loose
+  }
 
   /** The first place found where the values differ. */
   run(a: unknown, b: unknown): Place | undefined {
@@ -88,7 +93,11 @@ class Comparison {
     if (Object.getPrototypeOf(a) !== Object.prototype) {
       const known = this.#known(a, b, at)
       if (known !== unknown) return known
-      if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b) && !isPlain(a) && !isPlain(b)) return at
+    }
+    if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) {
+      const plain = isPlain(a) && isPlain(b) ||
+        this.#loose && (isPlain(a) && showsFields(b) || isPlain(b) && showsFields(a))
+      if (!plain) return at
     }
     return this.#fields(a, b, at)
   }
@@ -198,6 +207,10 @@ const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
+
+// Not of a built-in class, and not one that keeps everything to itself.
+const showsFields = (value: object): boolean =>
+  Object.prototype.toString.call(value) === "[object Object]" && Object.keys(value).length > 0
 
 const isBoxed = (value: object): boolean =>
   /^\[object (?:Number|String|Boolean)\]$/.test(Object.prototype.toString.call(value))

@@ -7,7 +7,7 @@
  * place; where an element changes *and* moves at once they may stay behind with the element that took its place.
  */
 import type * as SchemaIssue from "effect/SchemaIssue"
-import { assign } from "./plain.ts"
+import { assign } from "./assign.ts"
 
 export type Path = ReadonlyArray<PropertyKey>
 
@@ -69,6 +69,7 @@ export const split = (json: unknown, paths: ReadonlyArray<Path>): readonly [know
 
 /** Carries what was unknown of `from` over to what has become of it. */
 export const carry = (to: unknown, from: unknown, extras: Extras): Extras | undefined => {
+  if (to === from) return extras
   const keys = new Map<string, unknown>()
   const below = new Map<string | number, Extras>()
   const follow = (place: string | number, origin: string | number, deeper: Extras): void => {
@@ -76,9 +77,9 @@ export const carry = (to: unknown, from: unknown, extras: Extras): Extras | unde
     if (carried !== undefined) below.set(place, carried)
   }
   if (Array.isArray(to) && Array.isArray(from)) {
-    const places = match(to, from)
+    const places = match(to, from, [...extras.below.keys()] as ReadonlyArray<number>)
     for (const [index, deeper] of extras.below) {
-      const place = places[index as number]
+      const place = places.get(index as number)
       if (place !== undefined) follow(place, index, deeper)
     }
   } else if (isContainer(to) && isContainer(from) && Array.isArray(to) === Array.isArray(from)) {
@@ -98,12 +99,18 @@ export const join = (json: unknown, extras: Extras): unknown => {
   return joined
 }
 
-/** Where each element of `from` is in `to`. */
-const match = (to: ReadonlyArray<unknown>, from: ReadonlyArray<unknown>): ReadonlyArray<number | undefined> => {
-  const places = new Array<number | undefined>(from.length).fill(undefined)
+/** Where some elements of `from` are in `to`. */
+const match = (
+  to: ReadonlyArray<unknown>,
+  from: ReadonlyArray<unknown>,
+  wanted: ReadonlyArray<number>
+): ReadonlyMap<number, number> => {
+  const places = new Map<number, number>()
   const taken = new Set<number>()
-  const matchBy = (identity: (item: unknown, index: number) => string | undefined): void => {
-    const free = new Map<string | undefined, Array<number>>()
+  const matchBy = (identity: (item: unknown, index: number) => unknown): void => {
+    // All of them have a say, so that nobody takes the place of one that is still there.
+    if (wanted.every((index) => places.has(index))) return
+    const free = new Map<unknown, Array<number>>()
     for (let i = to.length - 1; i >= 0; i--) {
       if (taken.has(i)) continue
       const name = identity(to[i], i)
@@ -111,18 +118,19 @@ const match = (to: ReadonlyArray<unknown>, from: ReadonlyArray<unknown>): Readon
       if (same === undefined) free.set(name, [i])
       else same.push(i)
     }
-    for (let i = 0; i < from.length; i++) {
-      if (places[i] !== undefined) continue
-      const name = identity(from[i], i)
+    for (let index = 0; index < from.length; index++) {
+      if (places.has(index)) continue
+      const name = identity(from[index], index)
       const place = name === undefined ? undefined : free.get(name)?.pop()
       if (place === undefined) continue
-      places[i] = place
+      places.set(index, place)
       taken.add(place)
     }
   }
+  matchBy((item) => item)
   matchBy((item) => JSON.stringify(item))
   matchBy((item) => Array.isArray(item) && item.length === 2 ? JSON.stringify(item[0]) : undefined)
-  matchBy((_, index) => String(index))
+  matchBy((_, index) => index)
   return places
 }
 
