@@ -55,6 +55,7 @@ import * as RedisCluster from "./internal/redis/cluster.ts"
 import * as Commit from "./internal/redis/commit.ts"
 import * as Eviction from "./internal/redis/eviction.ts"
 import * as Fault from "./internal/redis/fault.ts"
+import * as Hints from "./internal/redis/hints.ts"
 import * as Names from "./internal/redis/names.ts"
 import * as Read from "./internal/redis/read.ts"
 import * as Runner from "./internal/redis/runner.ts"
@@ -157,14 +158,20 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
   function*(options: Options = {}) {
     const clock = yield* Clock.Clock
     const millis = millisOf(options)
+    const wait = Wait.make(options)
     const scripts = yield* Script.make
-    const client = yield* Client.open(options, millis)
-    const prefix = (client.options.keyPrefix ?? "") + (options.prefix ?? "effect-scoped:")
-    const connections = { clock, patience: millis / 2, subscriber: Client.subscriber(millis) }
-    const router = yield* client.isCluster
-      ? RedisCluster.make(client as Cluster, connections)
-      : Single.make(client as Redis, connections)
-    const env = { router, runner: Runner.make(router, clock), prefix, millis }
+    const prefix = Client.keyPrefix(options) + (options.prefix ?? "effect-scoped:")
+    const connect = Effect.gen(function*() {
+      const client = yield* Client.open(options, millis, 2 * wait.millis)
+      const connections = { clock, patience: millis / 2, subscriber: Client.subscriber(millis) }
+      const router = yield* client.isCluster
+        ? RedisCluster.make(client as Cluster, connections)
+        : Single.make(client as Redis, connections)
+      return { router, runner: Runner.make(router, clock), prefix, millis }
+    })
+    const writing = yield* connect
+    // While a connection waits for replicas, nothing else is done on it.
+    const reading = wait.lines.length === 0 ? writing : yield* connect
 
     let closed = false
     yield* Effect.addFinalizer(() =>
@@ -177,20 +184,34 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
         closed ? Effect.fail(Fault.toDriverError(Fault.closed, operation)) : effect
       )
 
-    const names = Names.make(env)
-    const read = Read.make(env, scripts.read)
-    const commit = Commit.make({ ...env, script: scripts.commit, wait: Wait.make(options) })
-    const changes = yield* Changes.make({ ...env, clock, lifetimes: Read.lifetimes(env, scripts.lifetimes) })
-    yield* Effect.forkScoped(Eviction.warn(router, millis))
+    const read = Read.make({ ...reading, script: scripts.read })
+    const names = Names.make({ ...reading, read })
+    const changes = yield* Changes.make({ ...reading, read, clock })
+    const commit = Commit.make({
+      ...writing,
+      read,
+      script: scripts.commit,
+      wait,
+      onHints: yield* Hints.make(changes.deaf)
+    })
+    yield* Effect.forkScoped(Eviction.warn(reading.router, millis))
+    const { clustered, placeOf } = writing.router
 
     return {
       name: "redis",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
-      // On a cluster a batch waits for the slowest of its servers.
-      parallelism: router.clustered ? 4 : 2,
-      read: (names) => open("read", read(names)),
+      parallelism: wait.lines.length === 0 ? 2 : 1,
+      lane: clustered ? (name) => placeOf(prefix + name) ?? "" : undefined,
+      read: (names) =>
+        open(
+          "read",
+          Effect.mapError(
+            read.records(names.map((name) => prefix + name)),
+            (fault) => Fault.toDriverError(fault, "read")
+          )
+        ),
       commit: (batch) => open("commit", commit(batch)),
-      changes,
+      changes: changes.watch,
       names: (prefix) => Stream.unwrap(open("names", Effect.sync(() => names(prefix))))
     }
   }

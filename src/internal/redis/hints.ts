@@ -1,0 +1,24 @@
+/**
+ * What becomes of the hints that commits send.
+ */
+import * as Effect from "effect/Effect"
+import * as Fault from "./fault.ts"
+
+/** Says once, and again after it was well, that hints do not get out; `deaf` tells those who watch from here. */
+export const make = (deaf: (fault: Fault.Fault | undefined) => void) =>
+  Effect.sync(() => {
+    let before: string | null = null
+    return (lost: string | null, address: string): Effect.Effect<void> => {
+      if (lost === before) return Effect.void
+      before = lost
+      if (lost === null) {
+        deaf(undefined)
+        return Effect.void
+      }
+      const { reason, said } = Fault.fromText(address, lost)
+      const description = `${address} does not let this user PUBLISH on the channels that begin with the prefix (${said}): ` +
+        `what is committed here reaches those who watch late. Permit PUBLISH, SPUBLISH and the channels`
+      deaf(Fault.make(reason, description))
+      return Effect.annotateLogs(Effect.logWarning(description), { module: "effect-scoped/RedisDriver" })
+    }
+  })
