@@ -98,8 +98,8 @@ describe("the Redis driver", { concurrent: true }, () => {
       const first = record(`{"a":"\u00e9 \u2028"}`)
       assert.isTrue(yield* commit(redis, create(name, first)))
       const client = yield* onClient(server)
-      const fields = yield* Effect.promise(() => client.hgetallBuffer(Buffer.from(`ü:${name}`, "utf8")))
-      assert.deepStrictEqual({ ...fields }, { r: Buffer.from(first.revision), d: Buffer.from(first.data!, "utf8") })
+      const value = yield* Effect.promise(() => client.getBuffer(Buffer.from(`ü:${name}`, "utf8")))
+      assert.deepStrictEqual(value, Buffer.from(`${first.revision.length}::${first.revision}=${first.data}`, "utf8"))
     }))
 
   it.live("reaches a server by a secret URL, with a user, by configuration", () =>
@@ -110,7 +110,7 @@ describe("the Redis driver", { concurrent: true }, () => {
       const provider = ConfigProvider.layer(ConfigProvider.fromUnknown({ REDIS_URL: url, PREFIX: "configured:" }))
       const fromConfig = RedisDriver.layerConfig({ url: Config.Redacted("REDIS_URL"), prefix: Config.String("PREFIX") })
       assert.strictEqual(yield* increment(counter("a")).pipe(Effect.provide(fromConfig), Effect.provide(provider)), 1)
-      assert.strictEqual(yield* server.call("hget", "configured:a", "d"), "1")
+      assert.match(String(yield* server.call("get", "configured:a")), /=1$/)
       const byOptions = RedisDriver.layer({
         url: Redacted.make(`redis://127.0.0.1:${server.port}/2`),
         username: "app",

@@ -15,11 +15,21 @@ export const record = (data: string | null = "1"): Record => ({ revision: `t:${+
 
 export const create = (name: string, next: Record = record()): Transaction => [{ name, expected: null, next }]
 
-export const write = (name: string, expected: Record | null, next: Record): Write => ({
+export const write = (
+  name: string,
+  expected: Record | null,
+  next: Record,
+  options: Pick<Write, "expiresIn" | "retention"> = {}
+): Write => ({ name, expected: expected?.revision ?? null, next, ...options })
+
+export const check = (name: string, expected: Record | null): Write => ({
   name,
   expected: expected?.revision ?? null,
-  next
+  next: undefined
 })
+
+/** A state of so many bytes. */
+export const large = (bytes: number): Record => record(JSON.stringify("x".repeat(bytes - 2)))
 
 /** What became of one transaction. */
 export const commit = Effect.fnUntraced(function*(driver: Driver, transaction: Transaction) {
@@ -63,7 +73,10 @@ export const increment = Scoped.update((count: number) => [count + 1, count + 1]
 
 /** What a server has in a scope, seen from outside. */
 export const stored = (server: RedisServer, name: string) =>
-  Effect.map(server.call("hget", prefix + name, "d"), (data) => data === null ? undefined : Number(data))
+  Effect.map(server.call("get", prefix + name), (value) => {
+    const [, data] = /^\d+:\d*:[^=]*=([^]*)$/.exec(String(value)) ?? []
+    return data === undefined ? undefined : Number(data)
+  })
 
 export interface Tally {
   /** Updates that were acknowledged. */

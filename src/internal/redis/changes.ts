@@ -4,6 +4,7 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as RcRef from "effect/RcRef"
 import * as Stream from "effect/Stream"
 import type { DriverError } from "../../ScopedError.ts"
@@ -39,24 +40,31 @@ export const make = Effect.fnUntraced(function*(env: {
   let lost: Fault.Fault | undefined
   const now = () => env.clock.currentTimeMillisUnsafe()
 
+  /** The revisions that were seen last of what is watched. */
+  const seen = new Map<string, string | null>()
+
+  /** Which of some names have changed since they were seen last. */
+  const look = (names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.map(read.outlines(names.map((name) => prefix + name)), (outlines) =>
+      names.filter((name, i) => {
+        const outline = outlines[i]!
+        if (Fault.isFault(outline) || !watchers.has(name)) return false
+        const revision = outline?.[0] ?? null
+        const changed = seen.get(name) !== revision
+        seen.set(name, revision)
+        return changed
+      }))
+
   const looks = Effect.gen(function*() {
-    let seen = new Map<string, string | null>()
     for (;;) {
       const start = now()
       const names = [...watchers.names()]
-      const before = seen
-      seen = new Map()
       for (let i = 0; i < names.length; i += maxLooks) {
-        const some = names.slice(i, i + maxLooks)
-        const outlines = yield* read.outlines(some.map((name) => prefix + name))
-        some.forEach((name, i) => {
-          const outline = outlines[i]!
-          if (Fault.isFault(outline)) return
-          const revision = outline?.[0] ?? null
-          seen.set(name, revision)
-          if (before.get(name) !== revision) watchers.hint(name)
-        })
+        for (const name of yield* look(names.slice(i, i + maxLooks))) watchers.hint(name)
         yield* Effect.sleep(rest)
+      }
+      for (const name of seen.keys()) {
+        if (!watchers.has(name)) seen.delete(name)
       }
       yield* Effect.sleep(Math.max(interval - (now() - start), rest))
     }
@@ -64,7 +72,9 @@ export const make = Effect.fnUntraced(function*(env: {
 
   const feed = yield* RcRef.make({
     acquire: Effect.gen(function*() {
-      yield* Effect.forkScoped(looks)
+      // Once a subscription stands, all that is watched is seen, and then hinted at.
+      yield* Effect.forkScoped(Effect.andThen(Effect.sleep(interval), looks))
+      const run = yield* FiberSet.makeRuntime<never>()
       return yield* Subscriptions.make({
         router: env.router,
         now,
@@ -73,7 +83,10 @@ export const make = Effect.fnUntraced(function*(env: {
           for (const name of watchers.names()) yield prefix + name
         },
         began: (channels) => {
-          for (const channel of channels) watchers.hint(channel.slice(prefix.length))
+          const names = channels.map((channel) => channel.slice(prefix.length))
+          run(Effect.map(look(names), () => {
+            for (const name of names) watchers.hint(name)
+          }))
         },
         heard: (channel) => watchers.hint(channel.slice(prefix.length)),
         fail: (fault) => watchers.fail(Fault.toDriverError(fault, "changes"))

@@ -107,6 +107,8 @@ const wrapped = /@user_script: ?\d+: -?(.*)$/
 /** What a server's refusal stands for. */
 export const fromText = (address: string, text: string): Fault => {
   const said = withoutArguments(wrapped.exec(text)?.[1] ?? text)
+    // As Redis 7.0 says inside of a script.
+    .replace(/^ERR (?=The user executing the script)/, "NOPERM ")
   const [code = ""] = said.split(" ", 1)
   const known = replies[code]
   if (known !== undefined) {

@@ -16,7 +16,7 @@ export const make = (deaf: (fault: Fault.Fault | undefined) => void) =>
         return Effect.void
       }
       const { reason, said } = Fault.fromText(address, lost)
-      const description = `${address} does not let this user PUBLISH on the channels that begin with the prefix (${said}): ` +
+      const description = `${address} refuses to PUBLISH on the channels that begin with the prefix (${said}): ` +
         `what is committed here reaches those who watch late. Permit PUBLISH, SPUBLISH and the channels`
       deaf(Fault.make(reason, description))
       return Effect.annotateLogs(Effect.logWarning(description), { module: "effect-scoped/RedisDriver" })

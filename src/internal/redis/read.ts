@@ -213,7 +213,9 @@ export const make = ({ millis, router, runner, script }: Env): Read => {
       const found = yield* unfaulted(answer(outcome!, keys))
       learn(found)
       // What was told in an earlier round, of the revision that it has now, belongs to this moment too.
-      const now = found.map((one, i): Told => one?.[1] === -1 ? [one[0], known.get(i)![1], ...one.slice(2) as [number?]] : one)
+      const now = found.map((one, i): Told =>
+        one?.[1] === -1 ? [one[0], known.get(i)![1], ...one.slice(2) as [number?]] : one
+      )
       if (now.every((one) => omitted(one) === undefined)) return now.map(decode)
     }
   }, inTime)

@@ -84,7 +84,10 @@ export const make = ({ wait, waitAof }: Options): Wait => {
         const [option, needs] = lines[i]![0] === "wait"
           ? ["wait", "a user that may WAIT"]
           : ["waitAof", "Redis 7.2 or Valkey, \"appendonly\", and a user that may WAITAOF"]
-        return Fault.make("Forbidden", `${node.address} cannot do what "${option}" asks for (${reply.said}): it takes ${needs}`)
+        return Fault.make(
+          "Forbidden",
+          `${node.address} cannot do what "${option}" asks for (${reply.said}): it takes ${needs}`
+        )
       })
     },
     shortfall: (replies) => {
