@@ -18,6 +18,8 @@ export interface Proxy {
   delay: number
   /** Called with what the server answers. When it gives `false`, the answer is dropped and the connection cut. */
   inspect: (answer: Buffer) => boolean
+  /** Called with what the client asks. */
+  overhear: (question: Buffer) => void
   /** Cuts all connections. */
   readonly cut: () => void
   readonly connections: () => number
@@ -40,6 +42,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
       for (const socket of pair) socket.setNoDelay(true).on("error", end).on("close", end)
       client.on("data", (data) => {
         if (self.mode === "dead") fate = "dead"
+        self.overhear(data)
         if (fate !== "dead") upstream.write(data)
       })
       upstream.on("data", (data) => {
@@ -57,6 +60,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
       mode: "open",
       delay: 0,
       inspect: () => true,
+      overhear: () => {},
       cut: () => {
         for (const [client, upstream] of pairs) {
           client.destroy()

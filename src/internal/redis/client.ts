@@ -82,7 +82,10 @@ const credentials = ({ password, tls, username }: Options): RedisOptions => ({
 const isUrl = (text: string): boolean => {
   if (text.startsWith("/")) return true
   try {
-    const { hash, pathname, search } = new URL(/^rediss?:\/\//i.test(text) ? text : `redis://${text}`)
+    const { hash, password, pathname, search, username } = new URL(
+      /^rediss?:\/\//i.test(text) ? text : `redis://${text}`
+    )
+    decodeURIComponent(username + password)
     return hash === "" && /^\/?\d*$/.test(pathname) && !search.includes("@")
   } catch {
     return false
