@@ -5,6 +5,8 @@ import * as Net from "node:net"
 
 export interface Proxy {
   readonly port: number
+  /** Where new connections lead. */
+  target: number
   /**
    * - `open`: passes everything on.
    * - `deaf`: takes what the client sends and throws away what the server answers.
@@ -29,7 +31,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
   Effect.gen(function*() {
     const pairs = new Set<readonly [Net.Socket, Net.Socket]>()
     const server = Net.createServer((client) => {
-      const upstream = Net.connect(target, "127.0.0.1")
+      const upstream = Net.connect(self.target, "127.0.0.1")
       const pair = [client, upstream] as const
       let fate: "deaf" | "dead" | undefined
       const end = () => {
@@ -57,6 +59,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
     yield* Effect.promise(() => once(server, "listening"))
     const self: Proxy = {
       port: (server.address() as Net.AddressInfo).port,
+      target,
       mode: "open",
       delay: 0,
       inspect: () => true,
