@@ -141,9 +141,10 @@ export interface RedisCluster {
 }
 
 /** A server that can be part of a cluster. `timeout` is how many milliseconds of silence make it fail. */
-export const redisNode = (timeout: number) =>
+export const redisNode = (timeout: number, options: Options = {}) =>
   redisServer({
-    args: flags({
+    ...options,
+    args: [...options.args ?? [], ...flags({
       "cluster-enabled": "yes",
       "cluster-config-file": "nodes.conf",
       "cluster-node-timeout": String(timeout),
@@ -152,8 +153,23 @@ export const redisNode = (timeout: number) =>
       "cluster-replica-validity-factor": "0",
       // A replica is not named by the others before it has heard from its master.
       "repl-ping-replica-period": "1"
-    })
+    })]
   })
+
+/** One server that has all of the slots. */
+export const redisLoneCluster = Effect.fnUntraced(function*(options: Options = {}) {
+  const server = yield* redisNode(1_000, options)
+  yield* connect(server.port, async (redis) => {
+    if (!String(await redis.cluster("INFO")).includes("cluster_slots_assigned:16384")) {
+      await redis.cluster("ADDSLOTS", ...Array.from({ length: 16_384 }, (_, slot) => slot))
+    }
+  })
+  yield* until(
+    "the cluster is ready",
+    Effect.map(server.call("cluster", "info"), (info) => String(info).includes("cluster_state:ok"))
+  )
+  return server
+})
 
 /** Three masters, each with a replica. */
 export const redisCluster = Effect.fnUntraced(function*(options: { readonly timeout?: number } = {}) {
