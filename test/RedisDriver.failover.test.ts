@@ -161,7 +161,9 @@ it.live(
   () =>
     Effect.gen(function*() {
       // What Redis 6 does not know.
-      const old = yield* redisLoneCluster({ args: ["--rename-command", "SSUBSCRIBE", "", "--rename-command", "SPUBLISH", ""] })
+      const old = yield* redisLoneCluster({
+        args: ["--rename-command", "SSUBSCRIBE", "", "--rename-command", "SPUBLISH", ""]
+      })
       if ((yield* version(old)) < 7) return
       const { directory, port } = old
       const redis = yield* RedisDriver.make({ cluster: [{ host: "127.0.0.1", port }] })

@@ -218,9 +218,12 @@ describe("a Redis server", { concurrent: true }, () => {
       }
       yield* server.signal("SIGCONT")
       assert.isTrue(
-        yield* Effect.retry(commit(redis, create("b")), Schedule.upTo(Schedule.spaced("10 millis"), {
-          duration: "5 seconds"
-        }))
+        yield* Effect.retry(
+          commit(redis, create("b")),
+          Schedule.upTo(Schedule.spaced("10 millis"), {
+            duration: "5 seconds"
+          })
+        )
       )
       const arrived = (yield* redis.read(names)).map((found) => found !== null)
       assert.isBelow(arrived.filter((one) => one).length, names.length - 10)
@@ -280,9 +283,12 @@ describe("a Redis server", { concurrent: true }, () => {
         says(error, "Unavailable", "was lost", true)
         wire.overhear = () => {}
         assert.isTrue(
-          yield* Effect.retry(commit(redis, create(crypto.randomUUID())), Schedule.upTo(Schedule.spaced("10 millis"), {
-            duration: "5 seconds"
-          }))
+          yield* Effect.retry(
+            commit(redis, create(crypto.randomUUID())),
+            Schedule.upTo(Schedule.spaced("10 millis"), {
+              duration: "5 seconds"
+            })
+          )
         )
         yield* Effect.sleep("100 millis")
         assert.deepStrictEqual(yield* redis.read(["lost"]), [null])
@@ -313,8 +319,10 @@ describe("a Redis server", { concurrent: true }, () => {
       // Who only watches has found out, too.
       yield* until(
         "all connections lead to the heir",
-        Effect.map(old.call("client", "list"), (list) =>
-          String(list).trim().split("\n").every((line) => /cmd=(client|replconf|psync)|flags=[SM]/.test(line)))
+        Effect.map(
+          old.call("client", "list"),
+          (list) => String(list).trim().split("\n").every((line) => /cmd=(client|replconf|psync)|flags=[SM]/.test(line))
+        )
       )
       const before = hints
       assert.isTrue(yield* commit(redis, [write("a", second, record())]))

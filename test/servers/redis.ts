@@ -144,16 +144,19 @@ export interface RedisCluster {
 export const redisNode = (timeout: number, options: Options = {}) =>
   redisServer({
     ...options,
-    args: [...options.args ?? [], ...flags({
-      "cluster-enabled": "yes",
-      "cluster-config-file": "nodes.conf",
-      "cluster-node-timeout": String(timeout),
-      "cluster-announce-ip": "127.0.0.1",
-      "cluster-require-full-coverage": "no",
-      "cluster-replica-validity-factor": "0",
-      // A replica is not named by the others before it has heard from its master.
-      "repl-ping-replica-period": "1"
-    })]
+    args: [
+      ...options.args ?? [],
+      ...flags({
+        "cluster-enabled": "yes",
+        "cluster-config-file": "nodes.conf",
+        "cluster-node-timeout": String(timeout),
+        "cluster-announce-ip": "127.0.0.1",
+        "cluster-require-full-coverage": "no",
+        "cluster-replica-validity-factor": "0",
+        // A replica is not named by the others before it has heard from its master.
+        "repl-ping-replica-period": "1"
+      })
+    ]
   })
 
 /** One server that has all of the slots. */
