@@ -5,7 +5,7 @@ import * as RedisDriver from "../../src/RedisDriver.ts"
 import * as Scoped from "../../src/Scoped.ts"
 import { DriverError } from "../../src/ScopedError.ts"
 import type * as Storage from "../../src/Storage.ts"
-import type { RedisServer } from "../servers/redis.ts"
+import { type RedisServer, version } from "../servers/redis.ts"
 
 export const prefix = "effect-scoped:"
 
@@ -70,6 +70,21 @@ export const layer = (
 export const counter = (name: string) => Scoped.make(name, { schema: Schema.Int, initial: 0 })
 
 export const increment = Scoped.update((count: number) => [count + 1, count + 1] as const)
+
+/** Makes the user "app", with the password "secret", and with those of the rules that the server knows. */
+export const setUser = Effect.fnUntraced(function*(server: RedisServer, ...rules: ReadonlyArray<string>) {
+  const known = yield* version(server)
+  yield* server.call(
+    "acl",
+    "setuser",
+    "app",
+    "reset",
+    "on",
+    ">secret",
+    ...rules.filter((rule) => !(known < 7 && /^\+(spublish|ssubscribe|sunsubscribe)$/.test(rule)))
+      .filter((rule) => !(known < 6.2 && rule.startsWith("&")))
+  )
+})
 
 /** What a server has in a scope, seen from outside. */
 export const stored = (server: RedisServer, name: string) =>

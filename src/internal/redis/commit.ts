@@ -40,7 +40,7 @@ export const make = (env: {
     ? {
       ...checking,
       admit: wait.admit,
-      followers: { lines: wait.lines, millis: wait.millis + env.millis / 10 }
+      followers: { lines: wait.lines, millis: wait.millis }
     }
     : checking
 

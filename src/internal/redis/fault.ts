@@ -102,13 +102,13 @@ export const fromError = (address: string, error: unknown): Fault => {
 }
 
 // Redis 6 wraps what a command inside a script failed with; later versions put it first.
-const wrapped = /@user_script: ?\d+: -?(.*)$/
+const wrapped = /@user_script: ?\d+: -?([^]*)$/
 
 /** What a server's refusal stands for. */
 export const fromText = (address: string, text: string): Fault => {
-  const said = withoutArguments(wrapped.exec(text)?.[1] ?? text)
-    // As Redis 7.0 says inside of a script.
-    .replace(/^ERR (?=The user executing the script)/, "NOPERM ")
+  const said = withoutArguments(wrapped.exec(text)?.[1] ?? text).trim()
+    // As Redis says it inside of a script, up to 7.0.
+    .replace(/^(ERR )?(?=The user executing the script)/, "NOPERM ")
   const [code = ""] = said.split(" ", 1)
   const known = replies[code]
   if (known !== undefined) {

@@ -21,7 +21,7 @@ export interface Options {
 export interface Wait {
   /** What is sent after the commits, on their connection. */
   readonly lines: ReadonlyArray<Line>
-  /** How long that may take. */
+  /** How long that may take, until there is an answer. */
   readonly millis: number
   /** Asks once per connection whether the server can wait like that at all: after the commit is too late. */
   readonly admit: ((node: Node, millis: number) => Effect.Effect<Fault.Fault | undefined>) | undefined
@@ -31,6 +31,9 @@ export interface Wait {
 
 const millisOf = (timeout: Duration.Input | undefined): number =>
   Math.max(Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(timeout ?? "1 second"))), 1)
+
+/** How much later than it should a server may notice that it has waited for long enough. */
+const slack = 500
 
 export const make = ({ wait, waitAof }: Options): Wait => {
   const lines: Array<Line> = []
@@ -64,7 +67,7 @@ export const make = ({ wait, waitAof }: Options): Wait => {
   const admitted = new WeakSet<object>()
   return {
     lines,
-    millis,
+    millis: lines.length === 0 ? 0 : millis + slack,
     admit: lines.length === 0 ? undefined : (node, millis) => {
       const connection = node.connection()
       if (connection === undefined || admitted.has(connection)) return Effect.undefined
