@@ -33,7 +33,7 @@ describe("a Redis server", { concurrent: true }, () => {
       const { directory, port } = server
       let running = true
       const counting = yield* countWhile("count", 8, () => running).pipe(
-        Effect.provide(layer(server)),
+        Effect.provide(layer(server, { timeout: "20 seconds" })),
         Effect.forkChild
       )
       for (let kills = 0; kills < 5; kills++) {
@@ -97,16 +97,16 @@ describe("a Redis server", { concurrent: true }, () => {
         yield* increment(counter("count"))
         wire.mode = "deaf"
         const some = yield* Effect.forkChild(Effect.forEach([1, 2, 3], () => increment(counter("count"))))
-        yield* Effect.sleep("700 millis")
+        yield* Effect.sleep("1400 millis")
         wire.mode = "open"
         yield* Fiber.join(some)
         wire.mode = "dead"
         const more = yield* Effect.forkChild(increment(counter("count")))
-        yield* Effect.sleep("700 millis")
+        yield* Effect.sleep("1400 millis")
         wire.mode = "open"
         wire.delay = 100
         assert.strictEqual(yield* Fiber.join(more), 5)
-      }).pipe(Effect.provide(layer(wire.port, { timeout: "300 millis" })))
+      }).pipe(Effect.provide(layer(wire.port, { timeout: "800 millis" })))
       assert.strictEqual(yield* stored(server, "count"), 5)
     }))
 

@@ -210,4 +210,12 @@ describe("the Redis driver", { concurrent: true }, () => {
         if (error._tag === "DriverError") says(error, "Unavailable", /ECONNREFUSED|no connection that is ready/)
       }
     }))
+
+  it.live("does not wait for replicas longer than the storage waits for an answer", () =>
+    Effect.gen(function*() {
+      const layer = RedisDriver.layer({ wait: { replicas: 1, timeout: "3 seconds" } }, { timeout: "3 seconds" })
+      const error = yield* Effect.flip(Effect.provide(Scoped.get(counter("a")), layer))
+      assert.strictEqual(error._tag, "DriverError")
+      if (error._tag === "DriverError") says(error, "Unknown", /"timeout" of the storage \(3000 ms\).*"wait"/)
+    }))
 })

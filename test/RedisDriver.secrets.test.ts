@@ -28,6 +28,7 @@ describe("an error of the Redis driver", { concurrent: true }, () => {
           "redis://:qzx@",
           "http://app:qzx@localhost:6379",
           "app:qzx/wvy@localhost",
+          "//app:4321/qzx@localhost",
           "redis://app:qzx%@localhost:6379"
         ]
       ) {
@@ -70,7 +71,7 @@ describe("an error of the Redis driver", { concurrent: true }, () => {
     Effect.gen(function*() {
       const server = yield* redisServer()
       const wire = yield* proxy(server.port)
-      const redis = yield* driver(wire.port, { timeout: "500 millis" })
+      const redis = yield* driver(wire.port, { timeout: "1500 millis" })
       assert.isTrue(yield* commit(redis, create("a")))
       const hidden = record(JSON.stringify("hidden"))
       wire.mode = "deaf"
@@ -102,7 +103,7 @@ describe("an error of the Redis driver", { concurrent: true }, () => {
         wire.mode = "deaf"
         return yield* Effect.flip(Scoped.update(state, () => [undefined, 123_456_789]))
       }).pipe(
-        Effect.provide(layer(wire.port, { timeout: "200 millis" }, { recovery: Schedule.recurs(1) }))
+        Effect.provide(layer(wire.port, { timeout: "700 millis" }, { recovery: Schedule.recurs(1) }))
       )
       assert.strictEqual(error._tag, "AmbiguousCommitError")
       assert.notInclude(printed(error), "123456789")

@@ -87,11 +87,11 @@ export const setUser = Effect.fnUntraced(function*(server: RedisServer, ...rules
 })
 
 /** What a server has in a scope, seen from outside. */
+export const storedText = (server: RedisServer, name: string) =>
+  Effect.map(server.call("get", prefix + name), (value) => /^\d+:\d*:[^=]*=([^]*)$/.exec(String(value))?.[1])
+
 export const stored = (server: RedisServer, name: string) =>
-  Effect.map(server.call("get", prefix + name), (value) => {
-    const [, data] = /^\d+:\d*:[^=]*=([^]*)$/.exec(String(value)) ?? []
-    return data === undefined ? undefined : Number(data)
-  })
+  Effect.map(storedText(server, name), (data) => data === undefined ? undefined : Number(data))
 
 export interface Tally {
   /** Updates that were acknowledged. */

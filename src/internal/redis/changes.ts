@@ -2,7 +2,6 @@
  * Hints: from the commits of all writers, by pub/sub, and from a look at the revisions now and then, since a hint may be
  * lost where nobody can see it.
  */
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as RcRef from "effect/RcRef"
@@ -30,15 +29,14 @@ export interface Changes {
 export const make = Effect.fnUntraced(function*(env: {
   readonly router: Router
   readonly read: Read
-  readonly clock: Clock.Clock
+  readonly now: () => number
   readonly prefix: string
   readonly millis: number
 }) {
-  const { prefix, read } = env
+  const { now, prefix, read } = env
   const watchers = new Watchers()
   let closed = false
   let lost: Fault.Fault | undefined
-  const now = () => env.clock.currentTimeMillisUnsafe()
 
   /** The revisions that were seen last of what is watched. */
   const seen = new Map<string, string | null>()

@@ -80,10 +80,10 @@ const credentials = ({ password, tls, username }: Options): RedisOptions => ({
  * would be taken for the address, and be in every message about it.
  */
 const isUrl = (text: string): boolean => {
-  if (text.startsWith("/")) return true
+  if (/^\/(?!\/)/.test(text)) return true
   try {
     const { hash, password, pathname, search, username } = new URL(
-      /^rediss?:\/\//i.test(text) ? text : `redis://${text}`
+      /^rediss?:\/\//i.test(text) ? text : text.startsWith("//") ? `redis:${text}` : `redis://${text}`
     )
     decodeURIComponent(username + password)
     return hash === "" && /^\/?\d*$/.test(pathname) && !search.includes("@")

@@ -7,13 +7,19 @@ import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 import type { Job, Outcome, Runner } from "./runner.ts"
 import * as Script from "./script.ts"
-import { decode, omitted } from "./value.ts"
+import { decode, omitted, type Told } from "./value.ts"
 import type { Wait } from "./wait.ts"
 
 /** The largest transaction, in characters: its writes are one script, during which the server does nothing else. */
 const maxLength = 2 ** 26
 
 type Answer = Verdict | Fault.Fault
+
+/** A refused transaction, and what was told of its records. */
+interface Refusal {
+  readonly place: number
+  readonly told: ReadonlyArray<Told>
+}
 
 const committed: Verdict = { committed: true }
 
@@ -25,6 +31,7 @@ export const make = (env: {
   readonly read: Read
   readonly wait: Wait
   readonly millis: number
+  readonly now: () => number
   /** Told what keeps hints of commits from being sent; `null` when they are. */
   readonly onHints: (lost: string | null, address: string) => Effect.Effect<void>
 }): Driver["commit"] => {
@@ -68,20 +75,25 @@ export const make = (env: {
     )
   }
 
-  const verdict = (transaction: Transaction, answer: Exclude<Batch.Answer, Fault.Fault>): Effect.Effect<Answer> => {
-    if (answer === "Committed") return Effect.succeed(committed)
-    if (answer.every((told) => omitted(told) === undefined)) {
-      return Effect.succeed({ committed: false, current: answer.map(decode) })
-    }
-    const keys = transaction.map(({ name }) => prefix + name)
-    return Effect.match(env.read.snapshot(keys, answer), {
-      onFailure: (fault): Answer => ({ ...fault, inDoubt: false }),
-      onSuccess: (current): Answer => ({ committed: false, current })
+  /** The records that a transaction was refused for, where they are too large to come along with the refusal. */
+  const complete = (
+    { place, told }: Refusal,
+    answers: Array<Answer>,
+    batch: ReadonlyArray<Transaction>,
+    deadline: number
+  ) =>
+    Effect.match(env.read.snapshot(batch[place]!.map(({ name }) => prefix + name), told, deadline), {
+      onFailure: (fault) => {
+        answers[place] = { ...fault, inDoubt: false }
+      },
+      onSuccess: (current) => {
+        answers[place] = { committed: false, current }
+      }
     })
-  }
 
   const settle = Effect.fnUntraced(function*(
     answers: Array<Answer>,
+    refusals: Array<Refusal>,
     batch: ReadonlyArray<Transaction>,
     chunk: Batch.Chunk,
     { address, followers, reply }: Outcome
@@ -93,17 +105,19 @@ export const make = (env: {
     const shortfall = followers.length > 0 ? wait.shortfall(followers) : undefined
     const told = Batch.answers(reply.value, chunk, address, batch)
     if (told.answers.includes("Committed")) yield* env.onHints(told.lost, address)
-    for (const [i, place] of chunk.places.entries()) {
+    chunk.places.forEach((place, i) => {
       const one = told.answers[i]!
-      const transaction = batch[place]!
       if (Fault.isFault(one)) answers[place] = one
-      else if (shortfall !== undefined && isApplied(one, transaction)) answers[place] = shortfall
-      else answers[place] = yield* verdict(transaction, one)
-    }
+      else if (shortfall !== undefined && isApplied(one, batch[place]!)) answers[place] = shortfall
+      else if (one === "Committed") answers[place] = committed
+      else if (one.some((record) => omitted(record) !== undefined)) refusals.push({ place, told: one })
+      else answers[place] = { committed: false, current: one.map(decode) }
+    })
   })
 
   return Effect.fnUntraced(function*(batch) {
     const answers: Array<Answer> = new Array(batch.length)
+    const refusals: Array<Refusal> = []
     const chunks = new Batch.Chunks(prefix)
     batch.forEach((transaction, place) => {
       if (transaction.length === 0) {
@@ -116,6 +130,7 @@ export const make = (env: {
     })
     const writes = waits && batch.some((transaction) => transaction.some(({ next }) => next !== undefined))
     const options = writes ? writing : checking
+    const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
     const alone: Array<Batch.Chunk> = []
     for (const [i, chunk] of chunks.all.entries()) {
@@ -123,12 +138,18 @@ export const make = (env: {
       if (reply._tag === "Fault" && reply.remedy?._tag === "Alone" && chunk.places.length > 1) {
         for (const place of chunk.places) alone.push(chunks.alone(place, chunk.slot, batch[place]!))
       } else {
-        yield* settle(answers, batch, chunk, outcomes[i]!)
+        yield* settle(answers, refusals, batch, chunk, outcomes[i]!)
       }
     }
     if (alone.length > 0) {
       const outcomes = yield* runner.run(alone.map(jobOf), options)
-      for (const [i, chunk] of alone.entries()) yield* settle(answers, batch, chunk, outcomes[i]!)
+      for (const [i, chunk] of alone.entries()) yield* settle(answers, refusals, batch, chunk, outcomes[i]!)
+    }
+    if (refusals.length > 0) {
+      yield* Effect.forEach(refusals, (refusal) => complete(refusal, answers, batch, deadline), {
+        concurrency: "unbounded",
+        discard: true
+      })
     }
     // One fault of many transactions is one error.
     const errors = new Map<Fault.Fault, DriverError>()

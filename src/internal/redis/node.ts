@@ -52,6 +52,9 @@ export const addressOf = (redis: Redis): string => {
 
 export const send = (redis: Redis, [name, ...args]: Line): Promise<unknown> => redis.call(name, ...args)
 
+/** The longest that a timer can be set to. */
+const maxDelay = 2 ** 31 - 1
+
 export const make = (redis: Redis, options: { readonly clock: Clock.Clock; readonly patience: number }): Node => {
   const address = addressOf(redis)
   const pending = new Set<(fault: Fault.Fault) => void>()
@@ -145,8 +148,8 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
         // Not a timeout of the effect: that takes two more fibers, and as long as an answer.
         const timer = setTimeout(() => {
           drop(connection)
-          lose(Fault.late(address, millis))
-        }, millis)
+          lose(Fault.late(address, Math.round(millis)))
+        }, Math.min(millis, maxDelay))
         const forget = () => {
           clearTimeout(timer)
           pending.delete(lose)

@@ -30,6 +30,7 @@ export interface Env {
   readonly runner: Runner
   readonly script: Script
   readonly millis: number
+  readonly now: () => number
 }
 
 export interface Read {
@@ -38,7 +39,8 @@ export interface Read {
   /** The records of keys of one slot, as they were at one moment; `told` are some that are known already. */
   readonly snapshot: (
     keys: ReadonlyArray<string>,
-    told: ReadonlyArray<Told>
+    told: ReadonlyArray<Told>,
+    deadline: number
   ) => Effect.Effect<ReadonlyArray<Record | null>, Fault.Fault>
   /** The records without their data; a fault for those that cannot be told. */
   readonly outlines: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Told | Fault.Fault>>
@@ -49,15 +51,14 @@ const unfaulted = (told: ReadonlyArray<Told | Fault.Fault>): Effect.Effect<Reado
   return fault === undefined ? Effect.succeed(told as ReadonlyArray<Told>) : Effect.fail(fault)
 }
 
-export const make = ({ millis, router, runner, script }: Env): Read => {
+export const make = ({ millis, now, router, runner, script }: Env): Read => {
   const options = { millis, repeatable: true }
-  const inTime = Effect.timeoutOrElse({
-    duration: millis,
-    orElse: () =>
-      Effect.fail(
-        Fault.make("Timeout", "the scopes are too large, or change too fast, to be read together in time: split them")
-      )
-  })
+  const until = (deadline: number) =>
+    Effect.timeoutOrElse({
+      duration: Math.max(deadline - now(), 0),
+      orElse: () =>
+        Effect.fail(Fault.make("Timeout", "the states are too large, or change too fast, to be read in time"))
+    })
   // What is large is read by one at a time of those who want it from the same server.
   const turns = new Map<string, Semaphore.Semaphore>()
   const turn = (key: string): Semaphore.Semaphore => {
@@ -170,6 +171,7 @@ export const make = ({ millis, router, runner, script }: Env): Read => {
   })
 
   const records: Read["records"] = Effect.fnUntraced(function*(keys) {
+    const deadline = now() + millis
     const parts = partition(keys, keys.keys())
     const sharing = new Map<string | undefined, number>()
     const placeOf = (part: Part) => router.placeOf(keys[part.places[0]!]!)
@@ -192,13 +194,13 @@ export const make = ({ millis, router, runner, script }: Env): Read => {
     if (servers.size > 0) {
       const later = yield* Effect.forEach(servers.values(), (sizes) => rest(keys, sizes), {
         concurrency: "unbounded"
-      }).pipe(inTime)
+      }).pipe(until(deadline))
       for (const found of later) found.forEach((one, place) => told[place] = one)
     }
     return (yield* unfaulted(told)).map(decode)
   })
 
-  const snapshot: Read["snapshot"] = Effect.fnUntraced(function*(keys, told) {
+  const settled = Effect.fnUntraced(function*(keys: ReadonlyArray<string>, told: ReadonlyArray<Told>) {
     const known = new Map<number, readonly [revision: string, data: string]>()
     const learn = (told: ReadonlyArray<Told>) =>
       told.forEach((one, i) => {
@@ -213,12 +215,14 @@ export const make = ({ millis, router, runner, script }: Env): Read => {
       const found = yield* unfaulted(answer(outcome!, keys))
       learn(found)
       // What was told in an earlier round, of the revision that it has now, belongs to this moment too.
-      const now = found.map((one, i): Told =>
+      const current = found.map((one, i): Told =>
         one?.[1] === -1 ? [one[0], known.get(i)![1], ...one.slice(2) as [number?]] : one
       )
-      if (now.every((one) => omitted(one) === undefined)) return now.map(decode)
+      if (current.every((one) => omitted(one) === undefined)) return current.map(decode)
     }
-  }, inTime)
+  })
+
+  const snapshot: Read["snapshot"] = (keys, told, deadline) => until(deadline)(settled(keys, told))
 
   const outlines: Read["outlines"] = (keys) => ask(keys, partition(keys, keys.keys()), () => 0, false)
 

@@ -18,12 +18,14 @@ const millisOf = (duration: Duration.Duration): number =>
 const lasts = (duration: Duration.Duration | undefined): duration is Duration.Duration =>
   duration !== undefined && Duration.toMillis(duration) !== Infinity
 
+const utf8 = new TextEncoder()
+
 /** What to store for a write, and for how many milliseconds; `undefined` for ever. */
 export const encode = (
   next: Record,
   { expiresIn, retention }: Write
 ): { readonly value: string; readonly millis: number | undefined } => {
-  const head = Buffer.byteLength(next.revision)
+  const head = utf8.encode(next.revision).length
   if (next.data === null) {
     return { value: `${head}::${next.revision}`, millis: lasts(retention) ? millisOf(retention) : undefined }
   }
