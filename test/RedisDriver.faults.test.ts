@@ -245,10 +245,14 @@ describe("a Redis server", { concurrent: true }, () => {
           startImmediately: true
         })
         yield* Effect.sleep("200 millis")
-        if (how === "interrupted") yield* Fiber.interrupt(running)
-        else yield* Scope.close(scope, Exit.void)
+        const ending = yield* Effect.forkChild(
+          how === "interrupted" ? Fiber.interrupt(running) : Scope.close(scope, Exit.void),
+          { startImmediately: true }
+        )
+        yield* Effect.sleep("20 millis")
         yield* server.signal("SIGCONT")
-        yield* Effect.sleep("500 millis")
+        yield* Fiber.join(ending)
+        yield* Effect.sleep("1500 millis")
         const arrived = yield* (yield* driver(server)).read(names)
         assert.isBelow(arrived.filter((found) => found !== null).length, names.length - 10)
         if (how === "interrupted") yield* Scope.close(scope, Exit.void)

@@ -23,7 +23,7 @@ driverSuite(
 driverSuite(
   "redis cluster by ioredis 5",
   Effect.map(
-    redisLoneCluster(),
+    redisLoneCluster,
     ({ port }) => open(() => new IORedis5.Cluster([{ host: "127.0.0.1", port }]), "{suite}:")
   )
 )

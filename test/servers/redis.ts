@@ -141,7 +141,7 @@ export interface RedisCluster {
 }
 
 /** A server that can be part of a cluster. `timeout` is how many milliseconds of silence make it fail. */
-export const redisNode = (timeout: number, options: Options = {}) =>
+export const redisNode = (timeout: number, options: Pick<Options, "port" | "directory" | "args"> = {}) =>
   redisServer({
     ...options,
     args: [
@@ -160,13 +160,12 @@ export const redisNode = (timeout: number, options: Options = {}) =>
   })
 
 /** One server that has all of the slots. */
-export const redisLoneCluster = Effect.fnUntraced(function*(options: Options = {}) {
-  const server = yield* redisNode(1_000, options)
-  yield* connect(server.port, async (redis) => {
-    if (!String(await redis.cluster("INFO")).includes("cluster_slots_assigned:16384")) {
-      await redis.cluster("ADDSLOTS", ...Array.from({ length: 16_384 }, (_, slot) => slot))
-    }
-  })
+export const redisLoneCluster = Effect.gen(function*() {
+  const server = yield* redisNode(1_000)
+  yield* connect(
+    server.port,
+    (redis) => redis.cluster("ADDSLOTS", ...Array.from({ length: 16_384 }, (_, slot) => slot))
+  )
   yield* until(
     "the cluster is ready",
     Effect.map(server.call("cluster", "info"), (info) => String(info).includes("cluster_state:ok"))
@@ -175,8 +174,10 @@ export const redisLoneCluster = Effect.fnUntraced(function*(options: Options = {
 })
 
 /** Three masters, each with a replica. */
-export const redisCluster = Effect.fnUntraced(function*(options: { readonly timeout?: number } = {}) {
-  const servers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], () => redisNode(options.timeout ?? 10_000), {
+export const redisCluster = Effect.fnUntraced(function*(
+  options: { readonly timeout?: number; readonly args?: ReadonlyArray<string> } = {}
+) {
+  const servers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], () => redisNode(options.timeout ?? 10_000, options), {
     concurrency: "unbounded"
   })
   const masters = servers.slice(0, 3)

@@ -5,7 +5,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Fault from "./fault.ts"
+import type * as Fault from "./fault.ts"
 import type { Connection, Line, Node, Reply } from "./node.ts"
 import type { Router } from "./router.ts"
 import type { Script } from "./script.ts"
@@ -106,9 +106,7 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     const outcomes = unknown.length === 0 ? sent : jobs.map((job, i) => loaded[unknown.indexOf(job)] ?? sent[i]!)
     const { followers } = options
     if (followers === undefined || outcomes.every(({ reply }) => reply._tag === "Fault")) return outcomes
-    const replies = node.connection() === connection
-      ? yield* node.exec(followers.lines, followers.millis, connection)
-      : followers.lines.map(() => Fault.lost(node.address))
+    const replies = yield* node.exec(followers.lines, followers.millis, connection)
     return outcomes.map((outcome) => ({ ...outcome, followers: replies }))
   })
 
