@@ -5,8 +5,8 @@
  * **Details**
  *
  * A scope is a string: its key is the `prefix` followed by the scope's name, its value the revision and the state as
- * JSON, as in `16::k3J9x2TbQ0a:1a4={"count":3}`. It takes about 30 bytes more than the state alone, and 17 more for each
- * other process that wrote it lately. A batch of updates is one call of a script that compares, writes with `SET`, and
+ * JSON, as in `16::k3J9x2TbQ0a:1a4={"count":3}`. It takes about 20 bytes more than the state alone, and as many again for
+ * each other process that wrote it lately. A batch of updates is one call of a script that compares, writes with `SET`, and
  * answers with the current states of what it refused. Records expire by the clock of the server.
  *
  * `Scoped.changes` listens on a channel named like the key, on a connection that is open for as long as anything is
@@ -14,7 +14,7 @@
  * change is seen also where the hint of it got lost.
  *
  * No script of this driver keeps the server for long: large states are read one after the other, or at most 2 MiB of
- * them at a time.
+ * them at a time. Only those that must be told as of one moment, and change faster than that, are read in larger parts.
  *
  * What an update that was acknowledged survives depends on how the server is set up:
  *

@@ -128,4 +128,36 @@ describe("a Redis server with large states", { concurrent: true }, () => {
       yield* Fiber.join(churn)
       assert.isAbove(during, 0)
     }))
+
+  it.live("tells what was at one moment also of what changes all the time", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const writing = yield* driver(server)
+      const reading = yield* driver(server, { timeout: "20 seconds" })
+      const names = ["a", "b", "c", "d"]
+      const next = () => {
+        const data = JSON.stringify("x".repeat(MiB))
+        const { revision } = record()
+        return names.map((): Record => ({ revision, data }))
+      }
+      let current = next()
+      assert.isTrue(yield* commit(writing, names.map((name, i) => write(name, null, current[i]!))))
+      let running = true
+      const churn = yield* Effect.forkChild(Effect.gen(function*() {
+        while (running) {
+          const after = next()
+          assert.isTrue(yield* commit(writing, names.map((name, i) => write(name, current[i]!, after[i]!))))
+          current = after
+        }
+      }))
+      for (let i = 0; i < 5; i++) {
+        const [answer] = yield* reading.commit([names.map((name) => check(name, null))])
+        assert.isTrue(answer !== undefined && "current" in answer, String(answer))
+        if (answer !== undefined && "current" in answer) {
+          assert.strictEqual(new Set(answer.current.map((found) => found?.revision)).size, 1)
+        }
+      }
+      running = false
+      yield* Fiber.join(churn)
+    }))
 })

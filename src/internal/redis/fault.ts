@@ -107,8 +107,8 @@ const wrapped = /@user_script: ?\d+: -?([^]*)$/
 /** What a server's refusal stands for. */
 export const fromText = (address: string, text: string): Fault => {
   const said = withoutArguments(wrapped.exec(text)?.[1] ?? text).trim()
-    // As Redis says it inside of a script, up to 7.0.
-    .replace(/^(ERR )?(?=The user executing the script)/, "NOPERM ")
+    // As Redis says it inside of a script.
+    .replace(/^(ERR )?(?=The user executing the script|ACL failure in script)/, "NOPERM ")
   const [code = ""] = said.split(" ", 1)
   const known = replies[code]
   if (known !== undefined) {

@@ -208,11 +208,14 @@ export const make = ({ millis, now, router, runner, script }: Env): Read => {
       })
     learn(told)
     const slot = router.slotOf(keys[0]!)
+    let room = maxBytes
     for (;;) {
       const [outcome] = yield* turn(keys[0]!).withPermit(
-        runner.run([job(slot, keys, maxBytes, true, keys.map((_, i) => known.get(i)?.[0] ?? ""))], options)
+        runner.run([job(slot, keys, room, true, keys.map((_, i) => known.get(i)?.[0] ?? ""))], options)
       )
       const found = yield* unfaulted(answer(outcome!, keys))
+      // What changes faster than it can be told in parts is told in ever larger ones.
+      if (found.some((one, i) => known.has(i) && one?.[1] !== -1)) room *= 2
       learn(found)
       // What was told in an earlier round, of the revision that it has now, belongs to this moment too.
       const current = found.map((one, i): Told =>
