@@ -4,7 +4,7 @@
 import type { Transaction } from "../../Driver.ts"
 import * as Fault from "./fault.ts"
 import { bits } from "./script.ts"
-import { encode, type Told } from "./value.ts"
+import { beginning, encode, type Told } from "./value.ts"
 
 /** The largest part of a batch that one script decides, so that it does not keep the server for long. */
 const maxWrites = 512
@@ -69,7 +69,7 @@ export class Chunks {
       chunk.keys.push(this.prefix + write.name)
       if (write.expected !== null) {
         op |= bits.expected
-        chunk.args.push(write.expected)
+        chunk.args.push(beginning(write.expected))
       }
       if (write.next !== undefined) {
         op |= bits.writes

@@ -9,7 +9,7 @@ import * as Fault from "./fault.ts"
 import type { Router } from "./router.ts"
 import type { Job, Outcome, Runner } from "./runner.ts"
 import type { Script } from "./script.ts"
-import { decode, omitted, type Told } from "./value.ts"
+import { decode, omitted, parse, type Told } from "./value.ts"
 
 /** How many records one script looks at. */
 const maxKeys = 512
@@ -85,9 +85,11 @@ export const make = ({ millis, now, router, runner, script }: Env): Read => {
   const answer = ({ address, reply }: Outcome, keys: ReadonlyArray<string>): ReadonlyArray<Told | Fault.Fault> =>
     reply._tag === "Fault"
       ? keys.map(() => reply)
-      : (reply.value as ReadonlyArray<Told | string>).map((one, i) =>
-        typeof one === "string" ? Fault.ofKey(address, one, keys[i]!) : one
-      )
+      : (reply.value as ReadonlyArray<string | Told | readonly [null, string]>).map((one, i) => {
+        const told = typeof one === "string" ? parse(one) : one
+        if (told === undefined) return Fault.ofKey(address, "FOREIGN", keys[i]!)
+        return told?.[0] === null ? Fault.ofKey(address, told[1], keys[i]!) : told as Told
+      })
 
   const partition = (keys: ReadonlyArray<string>, places: Iterable<number>): ReadonlyArray<Part> => {
     const open = new Map<number, Part>()

@@ -92,7 +92,8 @@ end
  * Decides the transactions of a batch one after the other, each on what those before it left.
  *
  * `KEYS` are the keys of all writes. `ARGV[1]` is one of `settings`, and then a character of `bits` for each write. The
- * other arguments are those that the bits announce: expected revision, what to store, for how many milliseconds.
+ * other arguments are those that the bits announce: how a value with the expected revision begins if its data stay, what to
+ * store, for how many milliseconds.
  *
  * Answers with what kept hints from being sent, and for each transaction with 1 (committed), with the records of its
  * keys (refused; their data as far as there is room), or with the position of a key and what is wrong with it.
@@ -114,21 +115,29 @@ local function store(call, key, value, millis)
   return call('SET', key, value)
 end
 
-local count, i, at, verdicts, written, lost = #keys, 1, 2, {}, {}, false
+local exists, count, i, at, verdicts, written, lost = {}, #keys, 1, 2, {}, {}, false
 while i <= count do
   local first, from, matches, writes, removes, fault, mine = i, at, true, 0, false, nil, nil
-  local exists, revisions, offsets, lefts, heads = {}, {}, {}, {}, {}
   repeat
     local key, op = keys[i], byte(ops, i + 1)
-    local found, revision, offset, left, err, head = look(key)
-    exists[i], revisions[i], offsets[i], lefts[i], heads[i] = found, revision, offset, left, head
-    if i == 1 and stale(key, found) then return readonly end
-    if err then fault = fault or (i - first) .. ' ' .. err end
-    if band(op, 2) ~= 0 then
-      if revision ~= argv[at] then matches = false end
-      at = at + 1
-    elseif found then
-      matches = false
+    local expected = band(op, 2) ~= 0 and argv[at] or nil
+    if expected then at = at + 1 end
+    local revision
+    -- What is expected is there, most of the time, and nothing more need be known.
+    if expected and pcall('GETRANGE', key, 0, #expected - 1) == expected then
+      exists[i] = true
+      if i == 1 and stale(key, true) then return readonly end
+    else
+      local found, _, err
+      found, revision, _, _, err = look(key)
+      exists[i] = found
+      if i == 1 and stale(key, found) then return readonly end
+      if err then fault = fault or (i - first) .. ' ' .. err end
+      if expected then
+        if revision ~= sub(expected, find(expected, '::', 1, true) + 2, -2) then matches = false end
+      elseif found then
+        matches = false
+      end
     end
     if band(op, 4) ~= 0 then
       writes = writes + 1
@@ -181,8 +190,9 @@ while i <= count do
   if not matches and not fault then
     verdict = {}
     for j = first, i - 1 do
-      local record, err
-      record, room, err = tell(keys[j], revisions[j], offsets[j], lefts[j], heads[j], room)
+      local record, found, revision, offset, left, err, head
+      found, revision, offset, left, err, head = look(keys[j])
+      if not err then record, room, err = tell(keys[j], revision, offset, left, head, room) end
       if err then fault = (j - first) .. ' ' .. err end
       verdict[j - first + 1] = record
     end
@@ -209,23 +219,31 @@ return {lost, verdicts}
  * `ARGV[1]` is how many bytes of data it may tell; with `ARGV[2]` it tells the first data however large they are. Each of the
  * other arguments, where there are any, is the revision of a key's data that are known already: these are not told again.
  *
- * Answers for each key with its record — with the size of the data, or -1 where they are known, if these are not told — or
- * with what is wrong with it.
+ * Answers for each key with all that is there, if that is little and lasts; otherwise with its record (with the size of
+ * the data, or -1 where they are known, if these are not told); or with `false` and what is wrong with it.
  */
 const read = `${common}
 local room, greedy, records = tonumber(ARGV[1]), ARGV[2] == '1', {}
 for i = 1, #KEYS do
-  local key = KEYS[i]
-  local found, revision, from, left, err, head = look(key)
-  local before, record = room
-  if i == 1 and stale(key, found) then return readonly end
-  if from and ARGV[i + 2] == revision then
-    record = {revision, -1, left}
-  elseif not err then
-    record, room, err = tell(key, revision, from, left, head, room, greedy)
-    if room < before then greedy = false end
+  local key, known, before = KEYS[i], ARGV[i + 2], room
+  local value = pcall('GETRANGE', key, 0, 1023)
+  local little = type(value) == 'string' and #value < 1024 and #value <= room
+  if little and not known and find(value, '^%d+::') then
+    if i == 1 and stale(key, true) then return readonly end
+    records[i] = value
+    room = room - #value
+  else
+    local found, revision, from, left, err, head = look(key)
+    local record
+    if i == 1 and stale(key, found) then return readonly end
+    if from and known == revision then
+      record = {revision, -1, left}
+    elseif not err then
+      record, room, err = tell(key, revision, from, left, head, room, greedy)
+    end
+    records[i] = err and {false, err} or record
   end
-  records[i] = err or record
+  if room < before then greedy = false end
 end
 return records
 `

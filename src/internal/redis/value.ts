@@ -19,13 +19,21 @@ const lasts = (duration: Duration.Duration | undefined): duration is Duration.Du
   duration !== undefined && Duration.toMillis(duration) !== Infinity
 
 const utf8 = new TextEncoder()
+const text = new TextDecoder()
+
+const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text)
+
+const lengthOf = (revision: string): number => isAscii(revision) ? revision.length : utf8.encode(revision).length
+
+/** How the value of a record begins whose data stay. */
+export const beginning = (revision: string): string => `${lengthOf(revision)}::${revision}=`
 
 /** What to store for a write, and for how many milliseconds; `undefined` for ever. */
 export const encode = (
   next: Record,
   { expiresIn, retention }: Write
 ): { readonly value: string; readonly millis: number | undefined } => {
-  const head = utf8.encode(next.revision).length
+  const head = lengthOf(next.revision)
   if (next.data === null) {
     return { value: `${head}::${next.revision}`, millis: lasts(retention) ? millisOf(retention) : undefined }
   }
@@ -43,6 +51,19 @@ export type Told = null | readonly [revision: string, data?: string | number, le
 /** The bytes of the data, where they were too many to be told along with the others. */
 export const omitted = (told: Told): number | undefined =>
   told !== null && typeof told[1] === "number" ? told[1] : undefined
+
+/** A record from all that is stored of it; `undefined` where that is none. */
+export const parse = (value: string): Told | undefined => {
+  const colon = value.indexOf("::")
+  const bytes = Number(value.slice(0, colon))
+  const start = colon + 2
+  let revision = value.slice(start, start + bytes)
+  if (!isAscii(revision)) revision = text.decode(utf8.encode(revision).subarray(0, bytes))
+  const end = start + revision.length
+  if (lengthOf(revision) < bytes) return undefined
+  if (end === value.length) return [revision]
+  return value[end] === "=" ? [revision, value.slice(end + 1)] : undefined
+}
 
 export const decode = (told: Told): Record | null => {
   if (told === null) return null
