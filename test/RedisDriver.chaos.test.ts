@@ -37,7 +37,7 @@ const troubles: ReadonlyArray<(server: RedisServer) => readonly [Effect.Effect<u
   (server) => [config(server, "maxmemory", "1"), config(server, "maxmemory", "0")],
   (server) => [config(server, "min-replicas-to-write", "1"), config(server, "min-replicas-to-write", "0")],
   (server) => [Effect.orDie(user(server, "-set")), Effect.orDie(user(server))],
-  (server) => [Effect.orDie(user(server, "-publish", "-spublish")), Effect.orDie(user(server))],
+  (server) => [Effect.orDie(user(server, "-publish")), Effect.orDie(user(server))],
   // Some of the accounts, and so the halves of some products.
   (server) => [Effect.orDie(user(server, `~${prefix}[a-c]`)), Effect.orDie(user(server))],
   (server) => [server.call("script", "flush"), Effect.void],
