@@ -40,6 +40,7 @@ const troubles: ReadonlyArray<(server: RedisServer) => readonly [Effect.Effect<u
   (server) => [Effect.orDie(user(server, "-publish")), Effect.orDie(user(server))],
   // Some of the accounts, and so the halves of some products.
   (server) => [Effect.orDie(user(server, `~${prefix}[a-c]`)), Effect.orDie(user(server))],
+  (server) => [Effect.orDie(user(server, "-set", `~${prefix}*`, `(+set ~${prefix}[a-c])`)), Effect.orDie(user(server))],
   (server) => [server.call("script", "flush"), Effect.void],
   (server) => [server.call("client", "kill", "type", "normal"), Effect.void],
   (server) => [server.call("client", "pause", "30"), Effect.void]

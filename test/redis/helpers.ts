@@ -82,7 +82,7 @@ export const setUser = Effect.fnUntraced(function*(server: RedisServer, ...rules
     "on",
     ">secret",
     ...rules.filter((rule) => !(known < 7 && /^\+(spublish|ssubscribe|sunsubscribe)$/.test(rule)))
-      .filter((rule) => !(known < 6.2 && rule.startsWith("&")))
+      .filter((rule) => !(known < 6.2 && rule.startsWith("&")) && !(known < 7 && rule.startsWith("(")))
   )
 })
 
