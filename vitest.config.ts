@@ -1,7 +1,10 @@
 import { defineConfig } from "vitest/config"
 
+// The Redis driver works with two versions of its client library: IOREDIS=5 runs the tests with the older one.
+const alias = process.env["IOREDIS"] === "5" ? { ioredis: "ioredis5" } : {}
+
 export default defineConfig({
-  resolve: { conditions: ["effect-scoped-source"] },
+  resolve: { conditions: ["effect-scoped-source"], alias },
   ssr: { resolve: { conditions: ["effect-scoped-source", "node", "import", "default"] } },
   test: {
     include: ["test/**/*.test.ts"],

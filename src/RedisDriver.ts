@@ -1,12 +1,20 @@
 /**
- * Scopes in Redis (6.2 and later) or Valkey: one server, one that Sentinel looks after, or a cluster. Needs `ioredis`.
+ * Scopes in Redis (6.0 and later) or Valkey: one server, one that Sentinel looks after, or a cluster. Needs `ioredis` 5 or
+ * 6.
  *
  * **Details**
  *
- * A scope is a hash: its key is the `prefix` followed by the scope's name, its field `r` the revision, and its field `d`
- * the state as JSON. A batch of updates is one call of a script that compares, writes, and answers with the current
- * states of what it refused. Records expire by the clock of the server. `Scoped.changes` listens on a channel named like
- * the key, on a connection that is open for as long as anything is watched.
+ * A scope is a string: its key is the `prefix` followed by the scope's name, its value the revision and the state as
+ * JSON, as in `16::k3J9x2TbQ0a:1a4={"count":3}`. It takes about 20 bytes more than the state alone, and as many again for
+ * each other process that wrote it lately. A batch of updates is one call of a script that compares, writes with `SET`, and
+ * answers with the current states of what it refused. Records expire by the clock of the server.
+ *
+ * `Scoped.changes` listens on a channel named like the key, on a connection that is open for as long as anything is
+ * watched. Every two seconds it looks at the revisions, too (500 at a time, ten times a second at the most), so that a
+ * change is seen also where the hint of it got lost.
+ *
+ * No script of this driver keeps the server for long: large states are read one after the other, or at most 2 MiB of
+ * them at a time. Only those that must be told as of one moment, and change faster than that, are read in larger parts.
  *
  * What an update that was acknowledged survives depends on how the server is set up:
  *
@@ -26,16 +34,18 @@
  * **Gotchas**
  *
  * - Set `maxmemory-policy` to `noeviction`. Any other policy lets the server drop scopes, which then begin anew from
- *   their initial states; a warning is logged at start.
+ *   their initial states; a warning is logged at start. When memory is full, updates fail, and scopes can still be read
+ *   and removed.
  * - On a cluster, scopes that change together (`Scoped.all`) must be in one slot: give their names a hash tag in common,
  *   such as `{cart-1}:items` and `{cart-1}:total`, or put one into the `prefix`. Other transactions fail, before
  *   anything is sent, with a `DriverError` that says so.
  * - Before Redis 7, `min-replicas-to-write` does not hold back scripts, and so not this driver: use `wait`.
  * - A listing of names may miss or repeat those whose slots move from one server to another meanwhile.
- * - A user with restricted permissions needs `+evalsha +eval +hget +hmget +hset +hdel +exists +pexpire +persist +pttl
- *   +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe +ping +scan +hexists +info`, with the keys and
- *   channels that begin with the prefix (`~effect-scoped:*` and `&effect-scoped:*`), and on a cluster `+cluster|slots
- *   +cluster|info +asking`; for the options `wait` and `waitAof` also those commands.
+ * - A user with restricted permissions needs `+evalsha +eval +getrange +strlen +exists +pttl +set +del +publish +spublish
+ *   +subscribe +ssubscribe +unsubscribe +sunsubscribe +ping +scan +info`, with the keys and channels that begin with the
+ *   prefix (`~effect-scoped:*` and `&effect-scoped:*`), and on a cluster `+cluster|slots +cluster|info +asking`; for the
+ *   options `wait` and `waitAof` also those commands. Without `PUBLISH` updates go on, and `Scoped.changes` fails where
+ *   that is found out.
  *
  * @since 0.1.0
  */
@@ -55,6 +65,7 @@ import * as RedisCluster from "./internal/redis/cluster.ts"
 import * as Commit from "./internal/redis/commit.ts"
 import * as Eviction from "./internal/redis/eviction.ts"
 import * as Fault from "./internal/redis/fault.ts"
+import * as Hints from "./internal/redis/hints.ts"
 import * as Names from "./internal/redis/names.ts"
 import * as Read from "./internal/redis/read.ts"
 import * as Runner from "./internal/redis/runner.ts"
@@ -87,7 +98,8 @@ import * as Storage from "./Storage.ts"
  *   this many `replicas`. Takes Redis 7.2 or Valkey. Default: does not wait; `local: 1`, `replicas: 0`, 1 second.
  *
  * Where too few have it in time, the update fails with a `NotReplicatedError`: it *is* committed on the primary, and would
- * be lost with it. While a connection waits, nothing else is done on it.
+ * be lost with it. That time comes on top of `timeout`. While it waits, a connection does nothing else: reads have one of
+ * their own then.
  *
  * @category models
  * @since 0.1.0
@@ -115,12 +127,12 @@ export interface Settings {
 /**
  * Options of the Redis driver.
  *
- * - `client`: an ioredis client to use, instead of all other ways to say where the server is. It is not closed. Its
- *   `keyPrefix` comes before the `prefix`. Make it with `enableOfflineQueue: false` and `autoResendUnfulfilledCommands:
- *   false`: otherwise it may deliver an update long after the caller was told that its outcome is unknown. With a
- *   `commandTimeout`, set it to more than `timeout`.
+ * - `client`: an ioredis client whose options are used, instead of all other ways to say where the server is. The driver
+ *   opens connections of its own (`client.duplicate`), and leaves this one as it is. The client's `keyPrefix` comes before
+ *   the `prefix`.
  * - `tls`: `true`, or the options of `tls.connect`.
- * - `redis`: any other options of ioredis, also for the nodes of a cluster. They win over what this driver sets.
+ * - `redis`: any other options of ioredis, also for the nodes of a cluster. They win over what this driver sets, but for
+ *   those that would send commands again, later, or otherwise than they are.
  * - `clusterOptions`: any other options of ioredis's `Cluster`.
  *
  * @category models
@@ -147,8 +159,9 @@ export interface Options extends Settings {
  * **Errors**
  *
  * `Unavailable` (cannot be reached, `LOADING`, `CLUSTERDOWN`, `BUSY`, `NOREPLICAS`), `Timeout`, `Full` (`OOM`,
- * `MISCONF`), `Forbidden` (`NOAUTH`, `WRONGPASS`, `NOPERM`, `READONLY`, scopes in different slots), `Corrupt` (a key
- * holds something else than a scope), `NotReplicated`, `Closed`, `Unknown`. Each says what to do.
+ * `MISCONF`), `Forbidden` (`NOAUTH`, `WRONGPASS`, `NOPERM`, a command that was disabled, `READONLY` where no failover
+ * ends it in time, scopes in different slots), `Corrupt` (a key holds something else than a scope), `NotReplicated`,
+ * `Closed`, `Unknown`. Each says what to do. None holds credentials or states.
  *
  * @category constructors
  * @since 0.1.0
@@ -157,14 +170,21 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
   function*(options: Options = {}) {
     const clock = yield* Clock.Clock
     const millis = millisOf(options)
+    const wait = Wait.make(options)
     const scripts = yield* Script.make
-    const client = yield* Client.open(options, millis)
-    const prefix = (client.options.keyPrefix ?? "") + (options.prefix ?? "effect-scoped:")
-    const connections = { clock, patience: millis / 2, subscriber: Client.subscriber(millis) }
-    const router = yield* client.isCluster
-      ? RedisCluster.make(client as Cluster, connections)
-      : Single.make(client as Redis, connections)
-    const env = { router, runner: Runner.make(router, clock), prefix, millis }
+    const prefix = Client.keyPrefix(options) + (options.prefix ?? "effect-scoped:")
+    const now = () => clock.currentTimeMillisUnsafe()
+    const connect = Effect.gen(function*() {
+      const client = yield* Client.open(options, millis, 2 * wait.millis)
+      const connections = { clock, patience: millis / 2, subscriber: Client.subscriber(millis) }
+      const router = yield* client.isCluster
+        ? RedisCluster.make(client as Cluster, connections)
+        : Single.make(client as Redis, connections)
+      return { router, runner: Runner.make(router, clock), prefix, millis }
+    })
+    const writing = yield* connect
+    // While a connection waits for replicas, nothing else is done on it.
+    const reading = wait.lines.length === 0 ? writing : yield* connect
 
     let closed = false
     yield* Effect.addFinalizer(() =>
@@ -177,20 +197,35 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
         closed ? Effect.fail(Fault.toDriverError(Fault.closed, operation)) : effect
       )
 
-    const names = Names.make(env)
-    const read = Read.make(env, scripts.read)
-    const commit = Commit.make({ ...env, script: scripts.commit, wait: Wait.make(options) })
-    const changes = yield* Changes.make({ ...env, clock, lifetimes: Read.lifetimes(env, scripts.lifetimes) })
-    yield* Effect.forkScoped(Eviction.warn(router, millis))
+    const read = Read.make({ ...reading, now, script: scripts.read })
+    const names = Names.make({ ...reading, read })
+    const changes = yield* Changes.make({ ...reading, now, read })
+    const commit = Commit.make({
+      ...writing,
+      now,
+      read,
+      script: scripts.commit,
+      wait,
+      onHints: yield* Hints.make(changes.deaf)
+    })
+    yield* Effect.forkScoped(Eviction.warn(reading.router, millis))
+    const { clustered, placeOf } = writing.router
 
     return {
       name: "redis",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
-      // On a cluster a batch waits for the slowest of its servers.
-      parallelism: router.clustered ? 4 : 2,
-      read: (names) => open("read", read(names)),
+      parallelism: wait.lines.length === 0 ? 2 : 1,
+      lane: clustered ? (name) => placeOf(prefix + name) ?? "" : undefined,
+      read: (names) =>
+        open(
+          "read",
+          Effect.mapError(
+            read.records(names.map((name) => prefix + name)),
+            (fault) => Fault.toDriverError(fault, "read")
+          )
+        ),
       commit: (batch) => open("commit", commit(batch)),
-      changes,
+      changes: changes.watch,
       names: (prefix) => Stream.unwrap(open("names", Effect.sync(() => names(prefix))))
     }
   }
@@ -238,13 +273,18 @@ export const layer = (
   storage: Storage.Options = {}
 ): Layer.Layer<Storage.Storage, DriverError> => {
   const waiting = Wait.make(options).millis
+  if (storage.timeout === undefined) {
+    return Storage.layer(make(options), { ...storage, timeout: 1.25 * millisOf(options) + waiting })
+  }
+  const patience = Duration.toMillis(Duration.fromInputUnsafe(storage.timeout))
+  if (patience <= waiting) {
+    const description =
+      `the "timeout" of the storage (${patience} ms) is no longer than what "wait" and "waitAof" may take ` +
+      `(${waiting} ms, with what a server may be late): set it to more`
+    return Storage.layer(Effect.fail(Fault.toDriverError(Fault.make("Unknown", description), "open")))
+  }
   // Ours comes first: it knows whether a commit was sent, and why there is no answer.
-  return options.timeout === undefined && storage.timeout !== undefined
-    ? Storage.layer(
-      make({ ...options, timeout: 0.8 * (Duration.toMillis(Duration.fromInputUnsafe(storage.timeout)) - waiting) }),
-      storage
-    )
-    : Storage.layer(make(options), { timeout: 1.25 * millisOf(options) + waiting, ...storage })
+  return Storage.layer(make({ ...options, timeout: options.timeout ?? 0.8 * (patience - waiting) }), storage)
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What `wait` and `waitAof` promise. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
+import * as Scoped from "../src/Scoped.ts"
 import {
   commit,
   counter,
@@ -46,6 +47,57 @@ describe("an update in Redis", { concurrent: true }, () => {
       }).pipe(Effect.provide(layer(primary, options)))
     }))
 
+  it.live("may wait longer than anything else takes, while reads go on", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const replica = yield* redisReplica(primary)
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* increment(counter("a")), 1)
+        yield* lagging(primary, replica)
+        const start = performance.now()
+        const waiting = yield* Effect.forkChild(Effect.flip(increment(counter("a"))), { startImmediately: true })
+        yield* until("it is committed", Effect.map(stored(primary, "a"), (count) => count === 2))
+        assert.strictEqual(yield* Scoped.get(counter("a")), 2)
+        assert.isBelow(performance.now() - start, 1200)
+        const error = yield* Fiber.join(waiting)
+        assert.strictEqual(error._tag, "NotReplicatedError")
+        assert.isAtLeast(performance.now() - start, 1200)
+        assert.isBelow(performance.now() - start, 3000)
+      }).pipe(Effect.provide(layer(primary, { wait: { replicas: 1, timeout: "1200 millis" }, timeout: "400 millis" })))
+      assert.strictEqual(yield* stored(primary, "a"), 2)
+    }))
+
+  it.live("waits once, also on a server that has not got the script", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const redis = yield* driver(primary, { wait: { replicas: 1, timeout: "700 millis" } })
+      for (let i = 0; i < 3; i++) {
+        yield* primary.call("script", "flush")
+        const start = performance.now()
+        says(yield* refusal(redis, create(`${i}`)), "NotReplicated", "0 of 1")
+        assert.isBelow(performance.now() - start, 1300)
+      }
+    }))
+
+  it.live("is in doubt where the connection is lost before the replicas have answered", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const wire = yield* proxy(primary.port)
+      const redis = yield* driver(wire.port, { wait: { replicas: 1, timeout: "500 millis" } })
+      says(yield* refusal(redis, create("a")), "NotReplicated", "0 of 1")
+      let cut = false
+      wire.overhear = (question) => {
+        if (cut || !question.includes("wait\r\n$1\r\n1")) return
+        cut = true
+        setTimeout(wire.cut, 100)
+      }
+      const first = record()
+      says(yield* refusal(redis, create("b", first)), "Unavailable", "was lost", true)
+      // On the new connection nothing was written, and so nothing would be waited for.
+      says(yield* refusal(redis, create("b", first)), "NotReplicated", "0 of 1")
+      assert.deepStrictEqual(yield* redis.read(["b"]), [first])
+    }))
+
   it.live("that is refused needs no replica", () =>
     Effect.gen(function*() {
       const primary = yield* redisServer()
@@ -60,28 +112,33 @@ describe("an update in Redis", { concurrent: true }, () => {
       assert.isTrue(yield* commit(two, [write("a", first, record())]))
     }))
 
-  it.live("whose answer was lost waits for replicas as well when it is sent again", () =>
-    Effect.gen(function*() {
-      const primary = yield* redisServer()
-      const replica = yield* redisReplica(primary)
-      const wire = yield* proxy(primary.port)
-      yield* Effect.gen(function*() {
-        assert.strictEqual(yield* increment(counter("a")), 1)
-        yield* lagging(primary, replica)
-        let dropped = false
-        wire.inspect = (answer) => {
-          if (dropped || !answer.includes("*1\r\n")) return true
-          dropped = true
-          return false
-        }
-        // The first sending was applied and has no replica either, though the connection of the second wrote nothing.
-        const error = yield* Effect.flip(increment(counter("a")))
-        assert.strictEqual(error._tag, "NotReplicatedError")
-        assert.isTrue(dropped)
-        yield* replica.signal("SIGCONT")
-      }).pipe(Effect.provide(layer(wire.port, { wait: { replicas: 1, timeout: "200 millis" } })))
-      assert.strictEqual(yield* stored(primary, "a"), 2)
-    }))
+  // How the connection comes to have written something, that is waited for, where the commit is found applied.
+  for (const how of ["may publish", "may not publish"]) {
+    it.live(`whose answer was lost waits for replicas as well when it is sent again, by one who ${how}`, () =>
+      Effect.gen(function*() {
+        const primary = yield* redisServer()
+        const replica = yield* redisReplica(primary)
+        if (how === "may not publish") yield* primary.call("acl", "setuser", "default", "-publish")
+        const wire = yield* proxy(primary.port)
+        const last = yield* Effect.gen(function*() {
+          assert.strictEqual(yield* increment(counter("a")), 1)
+          yield* lagging(primary, replica)
+          let dropped = false
+          wire.inspect = (answer) => {
+            if (dropped || !answer.includes("*1\r\n:1")) return true
+            dropped = true
+            return false
+          }
+          // The first sending was applied and has no replica either, though the connection of the second wrote nothing.
+          const error = yield* Effect.flip(increment(counter("a")))
+          assert.strictEqual(error._tag, "NotReplicatedError")
+          assert.isTrue(dropped)
+          yield* replica.signal("SIGCONT")
+          return yield* Scoped.get(counter("a"))
+        }).pipe(Effect.provide(layer(wire.port, { wait: { replicas: 1, timeout: "600 millis" } })))
+        assert.deepStrictEqual([last, yield* stored(primary, "a")], [2, 2])
+      }))
+  }
 
   it.live("waits for disks where the server can, and is not sent where it cannot", () =>
     Effect.gen(function*() {

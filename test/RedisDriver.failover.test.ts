@@ -5,7 +5,15 @@ import * as Slot from "../src/internal/redis/slot.ts"
 import * as RedisDriver from "../src/RedisDriver.ts"
 import { DriverError } from "../src/ScopedError.ts"
 import { countWhile, create, prefix, says, type Tally } from "./redis/helpers.ts"
-import { redisCluster, redisSentinels, until } from "./servers/redis.ts"
+import {
+  redisCluster,
+  redisNode,
+  redisSentinels,
+  type RedisServer,
+  redisServer,
+  until,
+  version
+} from "./servers/redis.ts"
 
 /** With one replica that has all that was acknowledged, nothing of that is lost with the primary. */
 const wait = { replicas: 1, timeout: "200 millis" } as const
@@ -100,6 +108,101 @@ it.live(
       exact(tally, Number(found?.data))
       const elsewhere = yield* RedisDriver.make({ sentinels, name: "another", timeout: "2 seconds" })
       says(yield* Effect.flip(elsewhere.read(["count"])), "Unavailable", "sentinel")
+    }),
+  60_000
+)
+
+it.live(
+  "a cluster whose servers are stopped goes on where they are not, lane by lane",
+  () =>
+    Effect.gen(function*() {
+      const { masters, nodes } = yield* redisCluster()
+      const redis = yield* RedisDriver.make({ cluster: nodes, timeout: "2 seconds" })
+      const names = Array.from({ length: 90 }, (_, i) => `${i}`)
+      const records = names.map((name) => ({ revision: `t:${name}`, data: "1" }))
+      const answers = yield* redis.commit(names.map((name, i) => create(name, records[i])))
+      assert.isTrue(answers.every((answer) => !(answer instanceof DriverError) && answer.committed))
+      const lanes = new Map<string, Array<string>>()
+      for (const name of names) {
+        const lane = redis.lane!(name)
+        lanes.set(lane, [...lanes.get(lane) ?? [], name])
+      }
+      assert.deepStrictEqual(
+        [...lanes.keys()].toSorted(),
+        masters.map(({ port }) => `127.0.0.1:${port}`).toSorted()
+      )
+      yield* masters[0]!.signal("SIGSTOP")
+      const stopped = `127.0.0.1:${masters[0]!.port}`
+      const results = yield* Effect.forEach(lanes, ([lane, names]) =>
+        Effect.gen(function*() {
+          const start = performance.now()
+          for (let i = 0; i < (lane === stopped ? 1 : 5); i++) {
+            const answers = yield* redis.commit(names.map((name) => create(`${name}`)))
+            for (const answer of answers) {
+              if (lane !== stopped) assert.isFalse(answer instanceof DriverError)
+              else {
+                assert.instanceOf(answer, DriverError)
+                says(answer, "Timeout", "did not answer", true)
+              }
+            }
+            const read = yield* Effect.exit(redis.read(names))
+            assert.strictEqual(read._tag, lane === stopped ? "Failure" : "Success")
+          }
+          return [lane, performance.now() - start] as const
+        }), { concurrency: "unbounded" })
+      for (const [lane, millis] of results) {
+        if (lane === stopped) assert.isAtLeast(millis, 1_900)
+        else assert.isBelow(millis, 1_500)
+      }
+      yield* masters[0]!.signal("SIGCONT")
+      yield* until(
+        "it is used again",
+        Effect.map(Effect.exit(redis.read(names)), (exit) => exit._tag === "Success")
+      )
+      assert.deepStrictEqual(yield* redis.read(names), records)
+    }),
+  60_000
+)
+
+it.live(
+  "a cluster that is upgraded under those who watch is listened to as the newer one",
+  () =>
+    Effect.gen(function*() {
+      if ((yield* version(yield* redisServer())) < 7) return
+      // What Redis 6 does not know.
+      const without = (command: string) => ["--rename-command", command, ""]
+      const { masters, nodes } = yield* redisCluster({ args: [...without("SSUBSCRIBE"), ...without("SPUBLISH")] })
+      const old = masters[0]!
+      const redis = yield* RedisDriver.make({ cluster: nodes })
+      const names = Array.from({ length: 30 }, (_, i) => `${i}`)
+      const moved = names.filter((name) => Slot.ofKey(prefix + name) < 5461)
+      const hints = new Map<string, number>(names.map((name) => [name, 0]))
+      yield* redis.changes(names).pipe(
+        Stream.runForEach((name) => Effect.sync(() => hints.set(name, hints.get(name)! + 1))),
+        Effect.forkScoped
+      )
+      const channels = (server: RedisServer, how: string) =>
+        Effect.map(server.call("pubsub", how), (channels) =>
+          (channels as Array<string>).filter((channel) => channel.startsWith(prefix)).length)
+      yield* until(
+        "it listens",
+        Effect.map(channels(old, "channels"), (count) =>
+          count === moved.length)
+      )
+      yield* old.stop("SIGKILL")
+      const renewed = yield* redisNode(10_000, { directory: old.directory, port: old.port })
+      yield* until("it listens", Effect.map(channels(renewed, "shardchannels"), (count) => count === moved.length))
+      yield* until(
+        "the cluster is ready",
+        Effect.map(Effect.exit(redis.read(names)), (exit) => exit._tag === "Success")
+      )
+      yield* Effect.sleep("300 millis")
+      const before = new Map(hints)
+      const start = performance.now()
+      yield* redis.commit(moved.map((name) => create(name)))
+      yield* until("hints", Effect.sync(() => moved.every((name) => hints.get(name)! > before.get(name)!)))
+      // Not by looking now and then.
+      assert.isBelow(performance.now() - start, 1_500)
     }),
   60_000
 )

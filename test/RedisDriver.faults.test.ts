@@ -1,7 +1,9 @@
 /** Servers that crash, hang and are cut off. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schedule } from "effect"
+import { Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
+import { Redis } from "ioredis"
 import * as Scoped from "../src/Scoped.ts"
+import { DriverError } from "../src/ScopedError.ts"
 import {
   commit,
   counter,
@@ -9,13 +11,16 @@ import {
   create,
   driver,
   increment,
+  large,
   layer,
+  record,
   refusal,
   says,
-  stored
+  stored,
+  write
 } from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
-import { flags, redisServer, until } from "./servers/redis.ts"
+import { flags, redisReplica, redisServer, until } from "./servers/redis.ts"
 import { freePort } from "./servers/server.ts"
 
 const timeout = "1 second"
@@ -28,7 +33,7 @@ describe("a Redis server", { concurrent: true }, () => {
       const { directory, port } = server
       let running = true
       const counting = yield* countWhile("count", 8, () => running).pipe(
-        Effect.provide(layer(server)),
+        Effect.provide(layer(server, { timeout: "20 seconds" })),
         Effect.forkChild
       )
       for (let kills = 0; kills < 5; kills++) {
@@ -92,16 +97,16 @@ describe("a Redis server", { concurrent: true }, () => {
         yield* increment(counter("count"))
         wire.mode = "deaf"
         const some = yield* Effect.forkChild(Effect.forEach([1, 2, 3], () => increment(counter("count"))))
-        yield* Effect.sleep("700 millis")
+        yield* Effect.sleep("1400 millis")
         wire.mode = "open"
         yield* Fiber.join(some)
         wire.mode = "dead"
         const more = yield* Effect.forkChild(increment(counter("count")))
-        yield* Effect.sleep("700 millis")
+        yield* Effect.sleep("1400 millis")
         wire.mode = "open"
         wire.delay = 100
         assert.strictEqual(yield* Fiber.join(more), 5)
-      }).pipe(Effect.provide(layer(wire.port, { timeout: "300 millis" })))
+      }).pipe(Effect.provide(layer(wire.port, { timeout: "800 millis" })))
       assert.strictEqual(yield* stored(server, "count"), 5)
     }))
 
@@ -195,5 +200,136 @@ describe("a Redis server", { concurrent: true }, () => {
       assert.strictEqual(tally.unknown, 0)
       assert.isAbove(tally.done, 5)
       assert.strictEqual(yield* stored(server, "count"), tally.done)
+    }))
+
+  it.live("that is stopped gets nothing of a call after its end", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server, { timeout })
+      assert.isTrue(yield* commit(redis, create("a")))
+      yield* server.signal("SIGSTOP")
+      // More than there is room for on the way.
+      const next = large(2 ** 20)
+      const names = Array.from({ length: 60 }, (_, i) => `${i}`)
+      const answers = yield* redis.commit(names.map((name) => create(name, next)))
+      for (const answer of answers) {
+        assert.instanceOf(answer, DriverError)
+        assert.isTrue(answer.inDoubt || answer.reason === "Unavailable")
+      }
+      yield* server.signal("SIGCONT")
+      assert.isTrue(
+        yield* Effect.retry(
+          commit(redis, create("b")),
+          Schedule.upTo(Schedule.spaced("10 millis"), {
+            duration: "5 seconds"
+          })
+        )
+      )
+      const arrived = (yield* redis.read(names)).map((found) => found !== null)
+      assert.isBelow(arrived.filter((one) => one).length, names.length - 10)
+      yield* Effect.sleep("300 millis")
+      assert.deepStrictEqual((yield* redis.read(names)).map((found) => found !== null), arrived)
+    }))
+
+  it.live("gets nothing of a call that was interrupted, or whose driver was closed", () =>
+    Effect.gen(function*() {
+      for (const how of ["interrupted", "closed"]) {
+        const server = yield* redisServer()
+        const scope = yield* Scope.make()
+        const redis = yield* Scope.provide(driver(server, { timeout: "20 seconds" }), scope)
+        assert.isTrue(yield* commit(redis, create("a")))
+        yield* server.signal("SIGSTOP")
+        const names = Array.from({ length: 60 }, (_, i) => `${i}`)
+        const next = large(2 ** 20)
+        const running = yield* Effect.forkChild(redis.commit(names.map((name) => create(name, next))), {
+          startImmediately: true
+        })
+        yield* Effect.sleep("200 millis")
+        const ending = yield* Effect.forkChild(
+          how === "interrupted" ? Fiber.interrupt(running) : Scope.close(scope, Exit.void),
+          { startImmediately: true }
+        )
+        yield* Effect.sleep("20 millis")
+        yield* server.signal("SIGCONT")
+        yield* Fiber.join(ending)
+        yield* Effect.sleep("1500 millis")
+        const arrived = yield* (yield* driver(server)).read(names)
+        assert.isBelow(arrived.filter((found) => found !== null).length, names.length - 10)
+        if (how === "interrupted") yield* Scope.close(scope, Exit.void)
+        else {
+          const answers = yield* Fiber.join(running)
+          assert.isTrue(answers.every((answer) => answer instanceof DriverError && answer.inDoubt))
+        }
+      }
+    }))
+
+  it.live("is sent nothing again by a client that would", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      // As ioredis is by itself: it keeps what has no answer, and what has no connection.
+      const client = new Redis({ port: wire.port })
+      client.on("error", () => {})
+      yield* Effect.addFinalizer(() => Effect.sync(() => client.disconnect()))
+      for (
+        const options of [
+          { client },
+          { redis: { autoResendUnfulfilledCommands: true, enableOfflineQueue: true } },
+          { url: `redis://127.0.0.1:${wire.port}?autoResendUnfulfilledCommands=true&enableOfflineQueue=true` }
+        ]
+      ) {
+        const redis = yield* driver(wire.port, { ...options, timeout })
+        assert.isTrue(yield* commit(redis, create(crypto.randomUUID())))
+        wire.overhear = (question) => {
+          if (question.includes("lost:1")) wire.cut()
+        }
+        const error = yield* refusal(redis, create("lost", { revision: "lost:1", data: "1" }))
+        says(error, "Unavailable", "was lost", true)
+        wire.overhear = () => {}
+        assert.isTrue(
+          yield* Effect.retry(
+            commit(redis, create(crypto.randomUUID())),
+            Schedule.upTo(Schedule.spaced("10 millis"), {
+              duration: "5 seconds"
+            })
+          )
+        )
+        yield* Effect.sleep("100 millis")
+        assert.deepStrictEqual(yield* redis.read(["lost"]), [null])
+      }
+    }))
+
+  it.live("whose address leads to another, which took over while it lives on, is left for that, with all who watch", () =>
+    Effect.gen(function*() {
+      const old = yield* redisServer()
+      const heir = yield* redisReplica(old)
+      const wire = yield* proxy(old.port)
+      const redis = yield* driver(wire.port)
+      const watching = yield* driver(wire.port)
+      const first = record()
+      assert.isTrue(yield* commit(redis, create("a", first)))
+      let hints = 0
+      yield* watching.changes(["a"]).pipe(
+        Stream.runForEach(() => Effect.sync(() => hints++)),
+        Effect.forkScoped
+      )
+      yield* until("it listens", Effect.sync(() => hints >= 2))
+      wire.target = heir.port
+      yield* heir.call("replicaof", "no", "one")
+      yield* old.call("replicaof", "127.0.0.1", heir.port)
+      const second = record()
+      assert.isTrue(yield* commit(redis, [write("a", first, second)]))
+      assert.deepStrictEqual(yield* redis.read(["a"]), [second])
+      // Who only watches has found out, too.
+      yield* until(
+        "all connections lead to the heir",
+        Effect.map(
+          old.call("client", "list"),
+          (list) => String(list).trim().split("\n").every((line) => /cmd=(client|replconf|psync)|flags=[SM]/.test(line))
+        )
+      )
+      const before = hints
+      assert.isTrue(yield* commit(redis, [write("a", second, record())]))
+      yield* until("a hint", Effect.sync(() => hints > before))
     }))
 })

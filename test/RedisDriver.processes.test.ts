@@ -2,6 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { storedText } from "./redis/helpers.ts"
 import { redisServer, until } from "./servers/redis.ts"
 
 interface Hammer {
@@ -81,8 +82,7 @@ it.live(
       assert.deepStrictEqual(all.flatMap(({ complaints }) => complaints), [])
       const stored = new Map<string, { readonly [writer: string]: number }>()
       for (const name of ["hot", ...Array.from({ length: scopes }, (_, i) => `${i}`)]) {
-        const data = yield* server.call("hget", `effect-scoped:counts/${name}`, "d")
-        stored.set(name, data === null ? {} : JSON.parse(String(data)))
+        stored.set(name, JSON.parse((yield* storedText(server, `counts/${name}`)) ?? "{}"))
       }
       for (const { done, killed, tried, writer } of all) {
         for (const [name, counts] of stored) {

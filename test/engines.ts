@@ -29,6 +29,7 @@ const engines: ReadonlyArray<Engine> = [
     kind: "mysql",
     binary: "usr/sbin/mariadbd"
   },
+  { name: "redis-6", suite: "bullseye", packages: ["redis-server"], kind: "redis", binary: "usr/bin/redis-server" },
   { name: "redis-8", suite: "sid", packages: ["redis-server"], kind: "redis", binary: "usr/bin/redis-server" },
   { name: "valkey-9", suite: "sid", packages: ["valkey-server"], kind: "redis", binary: "usr/bin/valkey-server" },
   { name: "valkey-8", suite: "trixie", packages: ["valkey-server"], kind: "redis", binary: "usr/bin/valkey-server" }

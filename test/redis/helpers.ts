@@ -5,7 +5,7 @@ import * as RedisDriver from "../../src/RedisDriver.ts"
 import * as Scoped from "../../src/Scoped.ts"
 import { DriverError } from "../../src/ScopedError.ts"
 import type * as Storage from "../../src/Storage.ts"
-import type { RedisServer } from "../servers/redis.ts"
+import { type RedisServer, version } from "../servers/redis.ts"
 
 export const prefix = "effect-scoped:"
 
@@ -15,11 +15,21 @@ export const record = (data: string | null = "1"): Record => ({ revision: `t:${+
 
 export const create = (name: string, next: Record = record()): Transaction => [{ name, expected: null, next }]
 
-export const write = (name: string, expected: Record | null, next: Record): Write => ({
+export const write = (
+  name: string,
+  expected: Record | null,
+  next: Record,
+  options: Pick<Write, "expiresIn" | "retention"> = {}
+): Write => ({ name, expected: expected?.revision ?? null, next, ...options })
+
+export const check = (name: string, expected: Record | null): Write => ({
   name,
   expected: expected?.revision ?? null,
-  next
+  next: undefined
 })
+
+/** A state of so many bytes. */
+export const large = (bytes: number): Record => record(JSON.stringify("x".repeat(bytes - 2)))
 
 /** What became of one transaction. */
 export const commit = Effect.fnUntraced(function*(driver: Driver, transaction: Transaction) {
@@ -61,9 +71,27 @@ export const counter = (name: string) => Scoped.make(name, { schema: Schema.Int,
 
 export const increment = Scoped.update((count: number) => [count + 1, count + 1] as const)
 
+/** Makes the user "app", with the password "secret", and with those of the rules that the server knows. */
+export const setUser = Effect.fnUntraced(function*(server: RedisServer, ...rules: ReadonlyArray<string>) {
+  const known = yield* version(server)
+  yield* server.call(
+    "acl",
+    "setuser",
+    "app",
+    "reset",
+    "on",
+    ">secret",
+    ...rules.filter((rule) => !(known < 7 && /^\+(spublish|ssubscribe|sunsubscribe)$/.test(rule)))
+      .filter((rule) => !(known < 6.2 && rule.startsWith("&")) && !(known < 7 && rule.startsWith("(")))
+  )
+})
+
 /** What a server has in a scope, seen from outside. */
+export const storedText = (server: RedisServer, name: string) =>
+  Effect.map(server.call("get", prefix + name), (value) => /^\d+:\d*:[^=]*=([^]*)$/.exec(String(value))?.[1])
+
 export const stored = (server: RedisServer, name: string) =>
-  Effect.map(server.call("hget", prefix + name, "d"), (data) => data === null ? undefined : Number(data))
+  Effect.map(storedText(server, name), (data) => data === undefined ? undefined : Number(data))
 
 export interface Tally {
   /** Updates that were acknowledged. */

@@ -5,6 +5,8 @@ import * as Net from "node:net"
 
 export interface Proxy {
   readonly port: number
+  /** Where new connections lead. */
+  target: number
   /**
    * - `open`: passes everything on.
    * - `deaf`: takes what the client sends and throws away what the server answers.
@@ -18,6 +20,8 @@ export interface Proxy {
   delay: number
   /** Called with what the server answers. When it gives `false`, the answer is dropped and the connection cut. */
   inspect: (answer: Buffer) => boolean
+  /** Called with what the client asks. */
+  overhear: (question: Buffer) => void
   /** Cuts all connections. */
   readonly cut: () => void
   readonly connections: () => number
@@ -27,7 +31,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
   Effect.gen(function*() {
     const pairs = new Set<readonly [Net.Socket, Net.Socket]>()
     const server = Net.createServer((client) => {
-      const upstream = Net.connect(target, "127.0.0.1")
+      const upstream = Net.connect(self.target, "127.0.0.1")
       const pair = [client, upstream] as const
       let fate: "deaf" | "dead" | undefined
       const end = () => {
@@ -40,6 +44,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
       for (const socket of pair) socket.setNoDelay(true).on("error", end).on("close", end)
       client.on("data", (data) => {
         if (self.mode === "dead") fate = "dead"
+        self.overhear(data)
         if (fate !== "dead") upstream.write(data)
       })
       upstream.on("data", (data) => {
@@ -54,9 +59,11 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
     yield* Effect.promise(() => once(server, "listening"))
     const self: Proxy = {
       port: (server.address() as Net.AddressInfo).port,
+      target,
       mode: "open",
       delay: 0,
       inspect: () => true,
+      overhear: () => {},
       cut: () => {
         for (const [client, upstream] of pairs) {
           client.destroy()

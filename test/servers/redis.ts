@@ -141,23 +141,43 @@ export interface RedisCluster {
 }
 
 /** A server that can be part of a cluster. `timeout` is how many milliseconds of silence make it fail. */
-export const redisNode = (timeout: number) =>
+export const redisNode = (timeout: number, options: Pick<Options, "port" | "directory" | "args"> = {}) =>
   redisServer({
-    args: flags({
-      "cluster-enabled": "yes",
-      "cluster-config-file": "nodes.conf",
-      "cluster-node-timeout": String(timeout),
-      "cluster-announce-ip": "127.0.0.1",
-      "cluster-require-full-coverage": "no",
-      "cluster-replica-validity-factor": "0",
-      // A replica is not named by the others before it has heard from its master.
-      "repl-ping-replica-period": "1"
-    })
+    ...options,
+    args: [
+      ...options.args ?? [],
+      ...flags({
+        "cluster-enabled": "yes",
+        "cluster-config-file": "nodes.conf",
+        "cluster-node-timeout": String(timeout),
+        "cluster-announce-ip": "127.0.0.1",
+        "cluster-require-full-coverage": "no",
+        "cluster-replica-validity-factor": "0",
+        // A replica is not named by the others before it has heard from its master.
+        "repl-ping-replica-period": "1"
+      })
+    ]
   })
 
+/** One server that has all of the slots. */
+export const redisLoneCluster = Effect.gen(function*() {
+  const server = yield* redisNode(1_000)
+  yield* connect(
+    server.port,
+    (redis) => redis.cluster("ADDSLOTS", ...Array.from({ length: 16_384 }, (_, slot) => slot))
+  )
+  yield* until(
+    "the cluster is ready",
+    Effect.map(server.call("cluster", "info"), (info) => String(info).includes("cluster_state:ok"))
+  )
+  return server
+})
+
 /** Three masters, each with a replica. */
-export const redisCluster = Effect.fnUntraced(function*(options: { readonly timeout?: number } = {}) {
-  const servers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], () => redisNode(options.timeout ?? 10_000), {
+export const redisCluster = Effect.fnUntraced(function*(
+  options: { readonly timeout?: number; readonly args?: ReadonlyArray<string> } = {}
+) {
+  const servers = yield* Effect.forEach([0, 1, 2, 3, 4, 5], () => redisNode(options.timeout ?? 10_000, options), {
     concurrency: "unbounded"
   })
   const masters = servers.slice(0, 3)

@@ -1,10 +1,10 @@
 /**
  * Transactions as the arguments of the script that decides them, and its answer as verdicts.
  */
-import * as Duration from "effect/Duration"
-import type { Record, Transaction, Verdict, Write } from "../../Driver.ts"
+import type { Transaction } from "../../Driver.ts"
 import * as Fault from "./fault.ts"
 import { bits } from "./script.ts"
+import { beginning, encode, type Told } from "./value.ts"
 
 /** The largest part of a batch that one script decides, so that it does not keep the server for long. */
 const maxWrites = 512
@@ -63,24 +63,21 @@ export class Chunks {
     chunk.places.push(place)
     chunk.length += length
     for (let i = 0; i < transaction.length; i++) {
-      const { expected, expiresIn, name, next } = transaction[i]!
+      const write = transaction[i]!
       let op = bits.base
       if (i === 0) op |= bits.first
-      chunk.keys.push(this.prefix + name)
-      if (expected !== null) {
+      chunk.keys.push(this.prefix + write.name)
+      if (write.expected !== null) {
         op |= bits.expected
-        chunk.args.push(expected)
+        chunk.args.push(beginning(write.expected))
       }
-      if (next !== undefined) {
+      if (write.next !== undefined) {
         op |= bits.writes
-        chunk.args.push(next.revision)
-        if (next.data !== null) {
-          op |= bits.data
-          chunk.args.push(next.data)
-        }
-        const millis = lifetime(expiresIn)
+        if (write.next.data === null) op |= bits.removes
+        const { millis, value } = encode(write.next, write)
+        chunk.args.push(value)
         if (millis !== undefined) {
-          op |= bits.expires
+          op |= bits.millis
           chunk.args.push(String(millis))
         }
       }
@@ -89,45 +86,31 @@ export class Chunks {
   }
 }
 
-// Redis counts in whole milliseconds, up to a time that it can add to its clock.
-const lifetime = (expiresIn: Write["expiresIn"]): number | undefined => {
-  const millis = expiresIn === undefined ? Infinity : Duration.toMillis(expiresIn)
-  return millis === Infinity ? undefined : Math.min(Math.max(Math.ceil(millis), 1), 2 ** 52)
-}
+/** What a script answers to a transaction: that it is committed, the records that it was refused for, or a fault. */
+export type Answer = "Committed" | ReadonlyArray<Told> | Fault.Fault
 
-/** The verdict of a transaction, from the script's answer to it. */
-export const verdict = (answer: unknown, transaction: Transaction, prefix: string): Verdict | Fault.Fault => {
-  if (Array.isArray(answer)) return { committed: false, current: records(answer) }
-  return typeof answer === "string" && answer.includes(" ")
-    ? foreign(answer, transaction.map((write) => prefix + write.name))
-    // A client may be set to give numbers as strings.
-    : committed
-}
-
-const committed: Verdict = { committed: true }
-
-export const records = (fields: ReadonlyArray<unknown>): ReadonlyArray<Record | null> => {
-  const found: Array<Record | null> = []
-  for (let i = 0; i < fields.length; i += 2) {
-    const [revision, data] = [fields[i], fields[i + 1]]
-    found.push(
-      typeof revision === "string" ? { revision, data: typeof data === "string" ? data : null } : null
-    )
+/** What the script said to a chunk: what became of its hints, and an answer for each of its transactions. */
+export const answers = (
+  reply: unknown,
+  { keys, places }: Chunk,
+  address: string,
+  batch: ReadonlyArray<Transaction>
+): { readonly lost: string | null; readonly answers: ReadonlyArray<Answer> } => {
+  const [lost, verdicts] = reply as readonly [
+    string | null,
+    ReadonlyArray<1 | string | ReadonlyArray<Told>>
+  ]
+  let at = 0
+  return {
+    lost,
+    answers: verdicts.map((verdict, i) => {
+      const first = at
+      at += batch[places[i]!]!.length
+      if (typeof verdict === "string") {
+        const space = verdict.indexOf(" ")
+        return Fault.ofKey(address, verdict.slice(space + 1), keys[first + Number(verdict.slice(0, space))]!)
+      }
+      return verdict === 1 ? "Committed" : verdict
+    })
   }
-  return found
-}
-
-/** `answer` is the position of a key that holds something else than a scope, and what the server said. */
-export const foreign = (answer: string, keys: ReadonlyArray<string>): Fault.Fault => {
-  const [position] = answer.split(" ", 1)
-  const key = JSON.stringify(keys[Number(position)])
-  const said = answer.slice(position!.length + 1)
-  return said === "FOREIGN" || said.includes("WRONGTYPE")
-    ? Fault.make(
-      "Corrupt",
-      `the key ${key} holds something that this driver did not write${
-        said === "FOREIGN" ? "" : " (WRONGTYPE)"
-      }: it was left as it is. Delete it, or set another "prefix"`
-    )
-    : Fault.make("Forbidden", `the server refused to read the key ${key} (${said})`)
 }

@@ -1,80 +1,92 @@
 /**
- * Hints: from the commits of all writers, by pub/sub, and from records that expire, by the clock.
+ * Hints: from the commits of all writers, by pub/sub, and from a look at the revisions now and then, since a hint may be
+ * lost where nobody can see it.
  */
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
+import * as FiberSet from "effect/FiberSet"
 import * as RcRef from "effect/RcRef"
 import * as Stream from "effect/Stream"
 import type { DriverError } from "../../ScopedError.ts"
 import { Watchers } from "../watchers.ts"
 import * as Fault from "./fault.ts"
+import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
 
-/** How much later than a record is due to expire it is looked at, in milliseconds. */
-const slack = 5
+/** How often the revisions of what is watched are looked at, at the most. */
+const interval = 2_000
 
-/** Far more than a timer can wait for is waited for in parts. */
-const maxWait = 2 ** 31 - 1
+/** How many are looked at, and how long nobody is after that: a small part of a server's time, however many there are. */
+const maxLooks = 500
+const rest = 100
+
+export interface Changes {
+  readonly watch: (names: ReadonlyArray<string>) => Stream.Stream<string, DriverError>
+  /** Hints of the commits from here get lost, for a reason; `undefined` when they do not any more. */
+  readonly deaf: (fault: Fault.Fault | undefined) => void
+}
 
 export const make = Effect.fnUntraced(function*(env: {
   readonly router: Router
-  readonly clock: Clock.Clock
+  readonly read: Read
+  readonly now: () => number
   readonly prefix: string
   readonly millis: number
-  readonly lifetimes: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<number | undefined>>
 }) {
-  const { prefix } = env
+  const { now, prefix, read } = env
   const watchers = new Watchers()
   let closed = false
+  let lost: Fault.Fault | undefined
+
+  /** The revisions that were seen last of what is watched. */
+  const seen = new Map<string, string | null>()
+
+  /** Which of some names have changed since they were seen last. */
+  const look = (names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> =>
+    Effect.map(read.outlines(names.map((name) => prefix + name)), (outlines) =>
+      names.filter((name, i) => {
+        const outline = outlines[i]!
+        if (Fault.isFault(outline) || !watchers.has(name)) return false
+        const revision = outline?.[0] ?? null
+        const changed = seen.get(name) !== revision
+        seen.set(name, revision)
+        return changed
+      }))
+
+  const looks = Effect.gen(function*() {
+    for (;;) {
+      const start = now()
+      const names = [...watchers.names()]
+      for (let i = 0; i < names.length; i += maxLooks) {
+        for (const name of yield* look(names.slice(i, i + maxLooks))) watchers.hint(name)
+        yield* Effect.sleep(rest)
+      }
+      for (const name of seen.keys()) {
+        if (!watchers.has(name)) seen.delete(name)
+      }
+      yield* Effect.sleep(Math.max(interval - (now() - start), rest))
+    }
+  })
 
   const feed = yield* RcRef.make({
     acquire: Effect.gen(function*() {
-      const expiring = yield* FiberMap.make<string>()
-      const run = yield* FiberMap.runtime(expiring)<never>()
-      const looks = yield* FiberMap.make<string>()
-      const look = yield* FiberMap.runtime(looks)<never>()
-
-      const expires = (name: string, millis: number): void => {
-        run(
-          name,
-          Effect.andThen(
-            Effect.sleep(Math.min(millis + slack, maxWait)),
-            Effect.suspend(() => {
-              watchers.hint(name)
-              return schedule([name])
-            })
-          )
-        )
-      }
-      const schedule = (names: ReadonlyArray<string>): Effect.Effect<void> =>
-        Effect.map(env.lifetimes(names), (millis) =>
-          names.forEach((name, i) => {
-            const left = millis[i]
-            if (left !== undefined && watchers.has(name)) expires(name, left)
-          }))
-
-      let batches = 0
+      // Once a subscription stands, all that is watched is seen, and then hinted at.
+      yield* Effect.forkScoped(Effect.andThen(Effect.sleep(interval), looks))
+      const run = yield* FiberSet.makeRuntime<never>()
       return yield* Subscriptions.make({
         router: env.router,
-        now: () => env.clock.currentTimeMillisUnsafe(),
+        now,
         heartbeat: env.millis,
         *wanted() {
           for (const name of watchers.names()) yield prefix + name
         },
         began: (channels) => {
           const names = channels.map((channel) => channel.slice(prefix.length))
-          for (const name of names) watchers.hint(name)
-          look(`began ${batches++}`, schedule(names))
+          run(Effect.map(look(names), () => {
+            for (const name of names) watchers.hint(name)
+          }))
         },
-        heard: (channel, message) => {
-          const name = channel.slice(prefix.length)
-          if (!watchers.has(name)) return
-          watchers.hint(name)
-          if (message === "") run(name, Effect.void)
-          else expires(name, Number(message))
-        },
+        heard: (channel) => watchers.hint(channel.slice(prefix.length)),
         fail: (fault) => watchers.fail(Fault.toDriverError(fault, "changes"))
       })
     })
@@ -87,10 +99,18 @@ export const make = Effect.fnUntraced(function*(env: {
     })
   )
 
-  return (names: ReadonlyArray<string>): Stream.Stream<string, DriverError> =>
-    Stream.suspend(() =>
-      closed
-        ? Stream.fail(Fault.toDriverError(Fault.closed, "changes"))
-        : Stream.unwrap(Effect.map(RcRef.get(feed), ({ wake }) => watchers.watch(names, wake)))
-    )
+  const changes: Changes = {
+    watch: (names) =>
+      Stream.suspend(() => {
+        const fault = closed ? Fault.closed : lost
+        return fault === undefined
+          ? Stream.unwrap(Effect.map(RcRef.get(feed), ({ wake }) => watchers.watch(names, wake)))
+          : Stream.fail(Fault.toDriverError(fault, "changes"))
+      }),
+    deaf: (fault) => {
+      lost = fault
+      if (fault !== undefined) watchers.fail(Fault.toDriverError(fault, "changes"))
+    }
+  }
+  return changes
 })

@@ -25,34 +25,49 @@ const reveal = (secret: string | Redacted.Redacted<string>): string =>
 /** How long to wait before connecting again: 50 ms at first, doubling up to a second. */
 const retryStrategy = (times: number): number => Math.min(25 * 2 ** Math.min(times, 10), 1_000)
 
-/**
- * Nothing is kept to be sent later, by a client that has no connection or has lost it: it might be sent when whoever
- * asked for it has long given up. Those who still want it send it again themselves.
- */
-const connection = (millis: number): RedisOptions => ({
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
+/** How connections are made, unless other options say otherwise. */
+const connection = (millis: number, silence = 0): RedisOptions => ({
   retryStrategy,
   connectTimeout: millis,
-  // A connection on which an answer is overdue is given up: it may have been cut without a word.
-  socketTimeout: millis,
+  // One that takes connections and then says nothing. It is longer than any answer may take.
+  socketTimeout: millis + silence,
   disconnectTimeout: 500,
-  sentinelCommandTimeout: millis,
-  // A primary that has become a replica: the address may by now be that of another.
-  reconnectOnError: (error) => error.message.startsWith("READONLY")
+  sentinelCommandTimeout: millis
 })
 
-/** What differs on a connection for subscriptions: these are made again by us, since hints follow from it. */
-export const subscriber = (millis: number): RedisOptions => ({
-  ...connection(millis),
-  autoResubscribe: false,
-  maxRetriesPerRequest: null,
-  reconnectOnError: null,
+/**
+ * What must not be otherwise. Nothing is kept to be sent later, by a client that has no connection or has lost it: it
+ * might be sent when whoever asked for it has long given up. Those who still want it send it again themselves.
+ */
+const fixed = {
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
   enableAutoPipelining: false,
-  lazyConnect: false,
+  // Keys are sent as they are.
+  keyPrefix: "",
   readOnly: false,
-  monitor: false
-})
+  monitor: false,
+  stringNumbers: false,
+  // Deadlines are kept, and connections given up, by whoever sends.
+  commandTimeout: undefined,
+  reconnectOnError: null,
+  // In ioredis 6 only.
+  replyMapping: "legacy"
+}
+
+// Both ioredis 5, which has no such option, and 6 take these.
+type Legacy<Options> = Options & { replyMapping?: "legacy" }
+
+const fix = (options: RedisOptions) => ({ ...options, ...fixed }) as Legacy<RedisOptions>
+
+/** What differs on a connection for subscriptions: these are made again by us, since hints follow from it. */
+export const subscriber = (millis: number): RedisOptions =>
+  fix({
+    ...connection(millis),
+    autoResubscribe: false,
+    maxRetriesPerRequest: null,
+    lazyConnect: false
+  })
 
 const credentials = ({ password, tls, username }: Options): RedisOptions => ({
   ...(username === undefined ? {} : { username }),
@@ -60,31 +75,79 @@ const credentials = ({ password, tls, username }: Options): RedisOptions => ({
   ...(tls === undefined || tls === false ? {} : { tls: tls === true ? {} : tls })
 })
 
-const construct = (options: Options, millis: number): Redis | Cluster => {
+/**
+ * Whether it is what it seems to be. A `/`, `#`, `?` or `@` in a password that is not encoded ends it, and a part of it
+ * would be taken for the address, and be in every message about it.
+ */
+const isUrl = (text: string): boolean => {
+  if (/^\/(?!\/)/.test(text)) return true
+  try {
+    const { hash, password, pathname, search, username } = new URL(
+      /^rediss?:\/\//i.test(text) ? text : text.startsWith("//") ? `redis:${text}` : `redis://${text}`
+    )
+    decodeURIComponent(username + password)
+    return hash === "" && /^\/?\d*$/.test(pathname) && !search.includes("@")
+  } catch {
+    return false
+  }
+}
+
+class UrlError extends Error {}
+
+const checked = (url: string): string => {
+  if (isUrl(url)) return url
+  throw new UrlError(
+    "\"url\" is no URL such as redis://user:password@host:6379/0: in the user and the password, encode what is neither " +
+      "a letter nor a digit (encodeURIComponent)"
+  )
+}
+
+type NodeOptions = Legacy<NonNullable<ClusterOptions["redisOptions"]>>
+
+const construct = (options: Options, millis: number, silence: number): Redis | Cluster => {
+  const made = connection(millis, silence)
+  const { client } = options
+  if (client !== undefined) {
+    return client.isCluster
+      ? (client as Cluster).duplicate([], {
+        redisOptions: fix({ ...(client as Cluster).options.redisOptions, ...made }) as NodeOptions
+      })
+      : (client as Redis).duplicate(fix(made))
+  }
   if (options.cluster !== undefined) {
-    return new Cluster([...options.cluster], {
+    return new Cluster(options.cluster.map((node) => typeof node === "string" ? checked(node) : node), {
       retryDelayOnFailover: 50,
       clusterRetryStrategy: retryStrategy,
       ...options.clusterOptions,
-      redisOptions: {
-        ...connection(millis),
+      redisOptions: fix({
+        ...made,
         ...credentials(options),
         ...options.redis,
-        ...options.clusterOptions?.redisOptions,
-        replyMapping: "legacy"
-      }
+        ...options.clusterOptions?.redisOptions
+      }) as NodeOptions
     })
   }
-  const settings = {
-    ...connection(millis),
+  const settings = fix({
+    ...made,
     ...credentials(options),
     ...(options.sentinels === undefined ? {} : { sentinels: [...options.sentinels] }),
     ...(options.name === undefined ? {} : { name: options.name }),
-    ...options.redis,
-    replyMapping: "legacy" as const
-  }
-  return options.url === undefined ? new Redis(settings) : new Redis(reveal(options.url), settings)
+    ...options.redis
+  })
+  if (options.url === undefined) return new Redis(settings)
+  const redis = new Redis(checked(reveal(options.url)), settings)
+  // What a URL says in its query goes before all else.
+  Object.assign(redis.options, fixed)
+  return redis
 }
+
+/** What the options of ioredis say that all keys begin with. */
+export const keyPrefix = ({ client, clusterOptions, cluster, redis }: Options): string =>
+  (client !== undefined
+    ? client.options.keyPrefix
+    : cluster !== undefined
+    ? clusterOptions?.keyPrefix ?? clusterOptions?.redisOptions?.keyPrefix ?? redis?.keyPrefix
+    : redis?.keyPrefix) ?? ""
 
 /** Ends when the connections are closed, or should be. */
 const close = (client: Redis | Cluster) =>
@@ -95,25 +158,30 @@ const close = (client: Redis | Cluster) =>
     if (!connected) resume(Effect.void)
   }).pipe(Effect.timeoutOption("1 second"))
 
-/** Begins to connect, and does not wait for it. */
-export const open = (options: Options, millis: number) =>
-  options.client !== undefined
-    ? Effect.succeed(options.client)
-    : Effect.acquireRelease(
-      Effect.try({
-        try: () => {
-          const client = construct(options, millis)
-          // Without a listener ioredis prints every error. What matters of them is in the errors of the calls.
-          client.on("error", () => {})
-          return client
-        },
-        catch: (cause) =>
-          Fault.toDriverError(
-            Fault.make("Unknown", `the options are wrong: ${cause instanceof Error ? cause.message : String(cause)}`, {
-              cause
-            }),
-            "open"
-          )
-      }),
-      close
-    )
+/**
+ * Begins to connect, and does not wait for it. Commands may take up to `millis`, and where they wait for replicas, up to
+ * `silence` longer.
+ */
+export const open = (options: Options, millis: number, silence: number) =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const client = construct(options, millis, silence)
+        // Without a listener ioredis prints every error. What matters of them is in the errors of the calls.
+        client.on("error", () => {})
+        return client
+      },
+      catch: (cause) =>
+        Fault.toDriverError(
+          Fault.make(
+            "Unknown",
+            cause instanceof UrlError
+              ? cause.message
+              : `the options are wrong: ${cause instanceof Error ? cause.message : "ioredis does not take them"}`,
+            { cause: Fault.bare(cause) }
+          ),
+          "open"
+        )
+    }),
+    close
+  )

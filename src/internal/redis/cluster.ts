@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function*(cluster: Cluster, options: Conne
       if (cluster.status === "wait") cluster.connect().catch(() => {})
       if (cluster.status === "end") return yield* Effect.fail(unreachable())
       const redis = cluster.status === "ready" ? owner(slot) : undefined
-      if (redis?.status === "ready") {
+      if (redis !== undefined && nodeOf(redis).isReady()) {
         lost.delete(addressOf(redis))
         return nodeOf(redis)
       }
@@ -147,11 +147,12 @@ export const make = Effect.fnUntraced(function*(cluster: Cluster, options: Conne
 
   const router: Router = {
     clustered: true,
-    failsOver: true,
     slotOf: Slot.ofKey,
     peek: (slot) => {
       const redis = cluster.status === "ready" ? owner(slot) : undefined
-      return redis?.status === "ready" ? nodeOf(redis) : undefined
+      if (redis === undefined) return undefined
+      const node = nodeOf(redis)
+      return node.isReady() ? node : undefined
     },
     find,
     at,

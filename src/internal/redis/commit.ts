@@ -1,25 +1,39 @@
 import * as Effect from "effect/Effect"
-import type { Driver, Transaction, Verdict } from "../../Driver.ts"
+import { type Driver, expired, type Transaction, type Verdict } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Batch from "./batch.ts"
 import * as Fault from "./fault.ts"
+import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 import type { Job, Outcome, Runner } from "./runner.ts"
 import * as Script from "./script.ts"
+import { decode, omitted, type Told } from "./value.ts"
 import type { Wait } from "./wait.ts"
 
-/** The largest transaction, in characters: more would not fit into one string, and the server's limit is near. */
-const maxLength = 2 ** 27
+/** The largest transaction, in characters: its writes are one script, during which the server does nothing else. */
+const maxLength = 2 ** 26
 
 type Answer = Verdict | Fault.Fault
+
+/** A refused transaction, and what was told of its records. */
+interface Refusal {
+  readonly place: number
+  readonly told: ReadonlyArray<Told>
+}
+
+const committed: Verdict = { committed: true }
 
 export const make = (env: {
   readonly router: Router
   readonly runner: Runner
   readonly script: Script.Script
   readonly prefix: string
+  readonly read: Read
   readonly wait: Wait
   readonly millis: number
+  readonly now: () => number
+  /** Told what keeps hints of commits from being sent; `null` when they are. */
+  readonly onHints: (lost: string | null, address: string) => Effect.Effect<void>
 }): Driver["commit"] => {
   const { prefix, router, runner, script, wait } = env
   const waits = wait.lines.length > 0
@@ -28,6 +42,14 @@ export const make = (env: {
     : waits
     ? Script.settings.plainWaiting
     : Script.settings.plain
+  const checking = { millis: env.millis, repeatable: false }
+  const writing = waits
+    ? {
+      ...checking,
+      admit: wait.admit,
+      followers: { lines: wait.lines, millis: wait.millis }
+    }
+    : checking
 
   const jobOf = ({ args, keys, ops, places, slot }: Batch.Chunk): Job => ({
     slot,
@@ -53,25 +75,53 @@ export const make = (env: {
     )
   }
 
-  const settle = (answers: Array<Answer>, batch: ReadonlyArray<Transaction>, chunk: Batch.Chunk, outcome: Outcome) => {
-    const { followers, reply } = outcome
-    const shortfall = reply._tag === "Value" && followers.length > 0 ? wait.shortfall(followers) : undefined
-    chunk.places.forEach((place, i) => {
-      if (reply._tag === "Fault") {
-        answers[place] = reply
-        return
+  /** The records that a transaction was refused for, where they are too large to come along with the refusal. */
+  const complete = (
+    { place, told }: Refusal,
+    answers: Array<Answer>,
+    batch: ReadonlyArray<Transaction>,
+    deadline: number
+  ) =>
+    Effect.match(env.read.snapshot(batch[place]!.map(({ name }) => prefix + name), told, deadline), {
+      onFailure: (fault) => {
+        answers[place] = { ...fault, inDoubt: false }
+      },
+      onSuccess: (current) => {
+        answers[place] = { committed: false, current }
       }
-      const answer = Batch.verdict((reply.value as ReadonlyArray<unknown>)[i], batch[place]!, prefix)
-      answers[place] = shortfall !== undefined && isApplied(answer, batch[place]!) ? shortfall : answer
     })
-  }
+
+  const settle = Effect.fnUntraced(function*(
+    answers: Array<Answer>,
+    refusals: Array<Refusal>,
+    batch: ReadonlyArray<Transaction>,
+    chunk: Batch.Chunk,
+    { address, followers, reply }: Outcome
+  ) {
+    if (reply._tag === "Fault") {
+      for (const place of chunk.places) answers[place] = reply
+      return
+    }
+    const shortfall = followers.length > 0 ? wait.shortfall(followers) : undefined
+    const told = Batch.answers(reply.value, chunk, address, batch)
+    if (told.answers.includes("Committed")) yield* env.onHints(told.lost, address)
+    chunk.places.forEach((place, i) => {
+      const one = told.answers[i]!
+      if (Fault.isFault(one)) answers[place] = one
+      else if (shortfall !== undefined && isApplied(one, batch[place]!)) answers[place] = shortfall
+      else if (one === "Committed") answers[place] = committed
+      else if (one.some((record) => omitted(record) !== undefined)) refusals.push({ place, told: one })
+      else answers[place] = { committed: false, current: one.map(decode) }
+    })
+  })
 
   return Effect.fnUntraced(function*(batch) {
     const answers: Array<Answer> = new Array(batch.length)
+    const refusals: Array<Refusal> = []
     const chunks = new Batch.Chunks(prefix)
     batch.forEach((transaction, place) => {
       if (transaction.length === 0) {
-        answers[place] = { committed: true }
+        answers[place] = committed
         return
       }
       const wrong = fault(transaction)
@@ -79,22 +129,27 @@ export const make = (env: {
       else answers[place] = wrong
     })
     const writes = waits && batch.some((transaction) => transaction.some(({ next }) => next !== undefined))
-    const options = writes
-      ? { millis: env.millis + wait.millis, repeatable: false, followers: wait.lines, admit: wait.admit }
-      : { millis: env.millis, repeatable: false, followers: [] }
+    const options = writes ? writing : checking
+    const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
     const alone: Array<Batch.Chunk> = []
-    chunks.all.forEach((chunk, i) => {
+    for (const [i, chunk] of chunks.all.entries()) {
       const { reply } = outcomes[i]!
       if (reply._tag === "Fault" && reply.remedy?._tag === "Alone" && chunk.places.length > 1) {
         for (const place of chunk.places) alone.push(chunks.alone(place, chunk.slot, batch[place]!))
       } else {
-        settle(answers, batch, chunk, outcomes[i]!)
+        yield* settle(answers, refusals, batch, chunk, outcomes[i]!)
       }
-    })
+    }
     if (alone.length > 0) {
       const outcomes = yield* runner.run(alone.map(jobOf), options)
-      alone.forEach((chunk, i) => settle(answers, batch, chunk, outcomes[i]!))
+      for (const [i, chunk] of alone.entries()) yield* settle(answers, refusals, batch, chunk, outcomes[i]!)
+    }
+    if (refusals.length > 0) {
+      yield* Effect.forEach(refusals, (refusal) => complete(refusal, answers, batch, deadline), {
+        concurrency: "unbounded",
+        discard: true
+      })
     }
     // One fault of many transactions is one error.
     const errors = new Map<Fault.Fault, DriverError>()
@@ -108,7 +163,10 @@ export const make = (env: {
 }
 
 /** Whether it is in the store: now, or since an earlier sending of the very same transaction. */
-const isApplied = (answer: Answer, transaction: Transaction): boolean =>
-  !Fault.isFault(answer) &&
-  (answer.committed ||
-    transaction.some(({ next }, i) => next !== undefined && answer.current[i]?.revision === next.revision))
+const isApplied = (answer: Exclude<Batch.Answer, Fault.Fault>, transaction: Transaction): boolean =>
+  answer === "Committed"
+    ? transaction.some(({ next }) => next !== undefined)
+    : transaction.some(({ next }, i) => {
+      const revision = answer[i]?.[0]
+      return next !== undefined && (revision === next.revision || revision === expired(next.revision))
+    })

@@ -9,7 +9,9 @@ export interface Fault {
   readonly description: string
   /** Whether the server may have carried out what it was sent all the same. */
   readonly inDoubt: boolean
-  readonly cause?: unknown
+  /** What the server said, if it said anything. */
+  readonly said?: string | undefined
+  readonly cause?: Error | undefined
   readonly remedy?: Remedy | undefined
 }
 
@@ -18,7 +20,7 @@ export interface Fault {
  *
  * - `Load`: it does not know the script; send its text.
  * - `Later`: its state is about to change.
- * - `Failover`: the same, if there is somebody who changes it.
+ * - `Failover`: somebody else may have its address, or its part, by now.
  * - `Alone`: the keys of a slot that is being moved are in two places; send what concerns one key by itself.
  * - `Moved`: another node has the slot.
  * - `Ask`: another node may have this key already.
@@ -30,7 +32,7 @@ export type Remedy =
 export const make = (
   reason: Fault["reason"],
   description: string,
-  more?: { readonly inDoubt?: boolean; readonly cause?: unknown; readonly remedy?: Remedy | undefined }
+  more?: Partial<Pick<Fault, "inDoubt" | "said" | "cause" | "remedy">>
 ): Fault => ({ _tag: "Fault", reason, description, inDoubt: false, ...more })
 
 export const isFault = (u: unknown): u is Fault =>
@@ -48,12 +50,30 @@ export const toDriverError = (fault: Fault, operation: DriverError["operation"])
 
 export const closed = make("Closed", "the driver was closed: keep its layer open for as long as it is used")
 
+/**
+ * An error without anything but what it says: to their errors others attach the command that failed, with the states in
+ * its arguments, or a URL with its password.
+ */
+export const bare = (error: unknown): Error => {
+  if (!(error instanceof Error)) return new Error("unknown")
+  const copy = new Error(withoutArguments(error.message))
+  copy.name = error.name
+  return "code" in error && typeof error.code === "string" ? Object.assign(copy, { code: error.code }) : copy
+}
+
+/** "ERR unknown command 'X', with args beginning with: …" */
+const withoutArguments = (message: string): string => message.replace(/,? with args beginning with[^]*/, "")
+
 /** The connection went away with commands on the way. */
 export const lost = (address: string, cause?: unknown): Fault =>
   make("Unavailable", `the connection to ${address} was lost before the answer came${because(cause)}`, {
     inDoubt: true,
-    ...(cause === undefined ? {} : { cause })
+    cause: cause === undefined ? undefined : bare(cause)
   })
+
+/** The connection went away before anything was sent on it. */
+export const gone = (address: string): Fault =>
+  make("Unavailable", `the connection to ${address} was lost`, { remedy: { _tag: "Later" } })
 
 export const late = (address: string, millis: number): Fault =>
   make("Timeout", `${address} did not answer within ${millis} ms: is it overloaded, stopped or cut off`, {
@@ -67,54 +87,67 @@ export const unreachable = (address: string, cause?: unknown): Fault =>
     cause === undefined
       ? `${address} gave no connection that is ready: is it loading, stopped or cut off`
       : `${address} cannot be reached${because(cause)}: check that the server runs, and the address`,
-    cause === undefined ? {} : { cause }
+    cause === undefined ? {} : { cause: bare(cause) }
   )
 
-const because = (cause: unknown): string => cause instanceof Error && cause.message !== "" ? ` (${cause.message})` : ""
+const because = (cause: unknown): string =>
+  cause instanceof Error && cause.message !== "" ? ` (${withoutArguments(cause.message)})` : ""
 
 /** What an error that ioredis rejected a command with, or told of a connection, stands for. */
 export const fromError = (address: string, error: unknown): Fault => {
   if (!(error instanceof Error)) return lost(address, error)
-  if (error.name === "ReplyError") return fromReply(address, error)
-  if (error.message.includes("enableOfflineQueue")) return unreachable(address)
-  if (error.message === "Command timed out") {
-    return make("Timeout", `${address} did not answer within the "commandTimeout" of the ioredis client`, {
-      inDoubt: true,
-      cause: error
-    })
-  }
+  if (error.name === "ReplyError") return { ...fromText(address, error.message), cause: bare(error) }
+  if (error.message.includes("enableOfflineQueue")) return gone(address)
   return lost(address, error)
 }
 
 // Redis 6 wraps what a command inside a script failed with; later versions put it first.
-const wrapped = /@user_script: ?\d+: -?([A-Z]{2,} .*)$/
+const wrapped = /@user_script: ?\d+: -?([^]*)$/
 
-const fromReply = (address: string, cause: Error): Fault => {
-  const message = wrapped.exec(cause.message)?.[1] ?? cause.message
-  const [code = ""] = message.split(" ", 1)
+/** What a server's refusal stands for. */
+export const fromText = (address: string, text: string): Fault => {
+  const said = withoutArguments(wrapped.exec(text)?.[1] ?? text).trim()
+    // As Redis says it inside of a script.
+    .replace(/^(ERR )?(?=The user executing the script|ACL failure in script)/, "NOPERM ")
+  const [code = ""] = said.split(" ", 1)
   const known = replies[code]
   if (known !== undefined) {
     const [reason, description, remedy] = known
-    return make(reason, `${address} answered ${description}`, { cause, remedy: remedy && { _tag: remedy } })
+    return make(reason, `${address} answered ${description}`, { said, remedy: remedy && { _tag: remedy } })
   }
   switch (code) {
     case "ASK":
       return make("Unavailable", `${address} is giving the slot away (ASK)`, {
-        cause,
-        remedy: { _tag: "Ask", address: message.split(" ")[2] ?? "" }
+        said,
+        remedy: { _tag: "Ask", address: said.split(" ")[2] ?? "" }
       })
     case "WRONGTYPE":
-      return make("Corrupt", message.slice("WRONGTYPE ".length), { cause })
+      return make("Corrupt", said.slice("WRONGTYPE ".length), { said })
   }
-  if (/unknown command/i.test(message)) {
+  if (/unknown (redis )?command|this redis command is not allowed/i.test(said)) {
     return make(
       "Forbidden",
-      `${address} does not know a command that this driver needs (${message}): it was disabled, or this is not Redis`,
-      { cause }
+      `${address} does not know a command that this driver needs (${said}): it was disabled, or this is not Redis`,
+      { said }
     )
   }
   // Whatever it is, it may have come after a part of the batch was applied.
-  return make("Unknown", `${address} answered with an error (${message}): see "cause"`, { inDoubt: true, cause })
+  return make("Unknown", `${address} answered with an error (${said})`, { inDoubt: true, said })
+}
+
+/** What a script found wrong with a key, before it wrote anything of that transaction. */
+export const ofKey = (address: string, text: string, key: string): Fault => {
+  const name = JSON.stringify(key)
+  if (text === "FOREIGN" || text.includes("WRONGTYPE")) {
+    return make(
+      "Corrupt",
+      `the key ${name} holds something that this driver did not write${
+        text === "FOREIGN" ? "" : " (WRONGTYPE)"
+      }: it was left as it is. Delete it, or set another "prefix"`
+    )
+  }
+  const fault = fromText(address, text)
+  return { ...fault, inDoubt: false, description: `${fault.description} (about the key ${name})` }
 }
 
 type Known = readonly [Fault["reason"], string, Exclude<Remedy["_tag"], "Ask">?]
@@ -135,7 +168,7 @@ const replies: { readonly [code: string]: Known | undefined } = {
     "Forbidden",
     "that the keys are in different slots (CROSSSLOT): it is part of a cluster, so set \"cluster\""
   ],
-  READONLY: ["Forbidden", "that it is a read-only replica (READONLY): give the address of the primary", "Failover"],
+  READONLY: ["Forbidden", "that it is a replica (READONLY): give the address of the primary", "Failover"],
   OOM: [
     "Full",
     "that its memory is full (OOM): raise \"maxmemory\", or remove what is not needed; scopes can still be removed"

@@ -6,7 +6,8 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Fault from "./fault.ts"
-import type { Line, Node } from "./node.ts"
+import type { Node } from "./node.ts"
+import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 
 /** How many keys a server looks at for one page. */
@@ -41,6 +42,7 @@ class Recent {
 
 export const make = (env: {
   readonly router: Router
+  readonly read: Read
   readonly prefix: string
   readonly millis: number
 }) =>
@@ -48,27 +50,25 @@ export const make = (env: {
   const { millis, router } = env
   const pattern = `${literal(env.prefix + prefix)}*`
 
-  const exec = Effect.fnUntraced(function*(node: Node, lines: ReadonlyArray<Line>) {
+  const page = Effect.fnUntraced(function*(node: Node, cursor: string, has: (slot: number) => boolean) {
     // A connection that was lost is waited for, but a page is not asked for again: the cursor may mean nothing to the
     // server that answers now.
     const down = yield* node.ready(millis)
     if (down !== undefined) return yield* Effect.fail(down)
-    return yield* node.exec(lines, millis)
-  })
-
-  const page = Effect.fnUntraced(function*(node: Node, cursor: string) {
-    const [reply] = yield* exec(node, [["scan", cursor, "MATCH", pattern, "COUNT", pageSize, "TYPE", "hash"]])
+    const [reply] = yield* node.exec(
+      [["scan", cursor, "MATCH", pattern, "COUNT", pageSize, "TYPE", "string"]],
+      millis
+    )
     if (reply!._tag === "Fault") return yield* Effect.fail(reply!)
-    const [next, keys] = reply!.value as readonly [string, ReadonlyArray<string>]
-    const replies = keys.length === 0
-      ? []
-      : yield* exec(node, keys.map((key): Line => ["hexists", key, "d"]))
-    const lost = replies.find((reply) => reply._tag === "Fault" && reply.inDoubt)
-    if (lost?._tag === "Fault") return yield* Effect.fail(lost)
-    // A key that has moved since is not here any more. A tombstone has no data.
+    const [next, found] = reply!.value as readonly [string, ReadonlyArray<string>]
+    const keys = found.filter((key) => has(router.slotOf(key)))
+    const outlines = keys.length === 0 ? [] : yield* env.read.outlines(keys)
+    const fault = outlines.find((outline) => Fault.isFault(outline) && outline.reason !== "Corrupt")
+    if (Fault.isFault(fault)) return yield* Effect.fail(fault)
+    // A tombstone has no data, and a key that is no scope has nothing to tell.
     const present = keys.filter((_, i) => {
-      const reply = replies[i]!
-      return reply._tag === "Value" && Number(reply.value) === 1
+      const outline = outlines[i]!
+      return outline !== null && !Fault.isFault(outline) && outline[1] !== undefined
     })
     return [present, next] as const
   })
@@ -76,11 +76,8 @@ export const make = (env: {
   const scan = ({ has, node }: { readonly node: Node; readonly has: (slot: number) => boolean }) => {
     const recent = new Recent()
     return Stream.paginate("0", (cursor) =>
-      Effect.map(page(node, cursor), ([keys, next]) => {
-        const names = keys
-          .filter((key) => has(router.slotOf(key)))
-          .map((key) => key.slice(env.prefix.length))
-          .filter((name) => recent.add(name))
+      Effect.map(page(node, cursor, has), ([keys, next]) => {
+        const names = keys.map((key) => key.slice(env.prefix.length)).filter((name) => recent.add(name))
         return [names, next === "0" ? Option.none() : Option.some(next)] as const
       }))
   }

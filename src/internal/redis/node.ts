@@ -4,7 +4,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { Command, type Redis } from "ioredis"
+import type { Redis } from "ioredis"
 import * as Fault from "./fault.ts"
 
 export interface Value {
@@ -14,20 +14,35 @@ export interface Value {
 
 export type Reply = Value | Fault.Fault
 
-/** A command and its arguments. Keys are sent as they are, without the client's `keyPrefix`. */
+/** A command and its arguments. */
 export type Line = readonly [command: string, ...args: ReadonlyArray<string>]
 
 export interface Node {
   readonly address: string
-  readonly redis: Redis
   readonly isReady: () => boolean
+  /** The connection as it is now; another one after it was lost. */
+  readonly connection: () => Connection | undefined
   /** Waits until it can be used. What stands in the way is given at once where waiting would not help. */
   readonly ready: (millis: number) => Effect.Effect<Fault.Fault | undefined>
-  /** Sends commands one right after the other, and waits for all of the answers. Never fails. */
-  readonly exec: (lines: ReadonlyArray<Line>, millis: number) => Effect.Effect<ReadonlyArray<Reply>>
-  /** Takes our listeners off the client again. */
+  /**
+   * Sends commands one right after the other, and waits for all of the answers. Never fails. Given a connection, on no
+   * other.
+   *
+   * After its end nothing of it is sent any more: with a command that got no answer in time goes its connection, and all
+   * that waits to be written to it.
+   */
+  readonly exec: (
+    lines: ReadonlyArray<Line>,
+    millis: number,
+    connection?: Connection
+  ) => Effect.Effect<ReadonlyArray<Reply>>
+  /** Gives up a connection, to connect anew. */
+  readonly drop: (connection: Connection | undefined) => void
+  /** Takes our listeners off the client again, and gives up what is not answered. */
   readonly release: () => void
 }
+
+export type Connection = Redis["stream"]
 
 export const addressOf = (redis: Redis): string => {
   const { host, name, path, port, sentinels } = redis.options
@@ -35,11 +50,10 @@ export const addressOf = (redis: Redis): string => {
   return `the Redis server at ${path ?? `${host}:${port}`}`
 }
 
-export const send = (redis: Redis, [name, ...args]: Line): Promise<unknown> => {
-  const command = new Command(name, args, { replyEncoding: "utf8" })
-  redis.sendCommand(command)
-  return command.promise
-}
+export const send = (redis: Redis, [name, ...args]: Line): Promise<unknown> => redis.call(name, ...args)
+
+/** The longest that a timer can be set to. */
+const maxDelay = 2 ** 31 - 1
 
 export const make = (redis: Redis, options: { readonly clock: Clock.Clock; readonly patience: number }): Node => {
   const address = addressOf(redis)
@@ -79,13 +93,22 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
   }
   for (const [event, listener] of Object.entries(listeners)) redis.on(event, listener)
 
+  // A connection that was given up is "ready" until it has closed.
+  const isReady = () => redis.status === "ready" && redis.stream.writable
+
+  // Not `disconnect`: that still writes what waits.
+  const drop = (connection: Connection | undefined) => {
+    if (connection !== undefined && connection === redis.stream) connection.destroy()
+  }
+
   return {
     address,
-    redis,
-    isReady: () => redis.status === "ready",
+    isReady,
+    connection: () => isReady() ? redis.stream : undefined,
+    drop,
     ready: (millis) =>
       Effect.suspend(() => {
-        if (redis.status === "ready") return Effect.undefined
+        if (isReady()) return Effect.undefined
         if (redis.status === "end") {
           return Effect.succeed(Fault.unreachable(address, new Error("Connection is closed.")))
         }
@@ -109,8 +132,9 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
           Option.getOrElse(() => Fault.unreachable(address, lastError))
         )
       }),
-    exec: (lines, millis) =>
+    exec: (lines, millis, given) =>
       Effect.callback((resume) => {
+        const connection: Connection | undefined = given ?? redis.stream
         const replies: Array<Reply> = []
         let open = lines.length
         const settle = (i: number, reply: Reply) => {
@@ -122,27 +146,34 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
         }
         const lose = (fault: Fault.Fault) => lines.forEach((_, i) => settle(i, fault))
         // Not a timeout of the effect: that takes two more fibers, and as long as an answer.
-        const timer = setTimeout(() => lose(Fault.late(address, millis)), millis)
+        const timer = setTimeout(() => {
+          drop(connection)
+          lose(Fault.late(address, Math.round(millis)))
+        }, Math.min(millis, maxDelay))
         const forget = () => {
           clearTimeout(timer)
           pending.delete(lose)
         }
         pending.add(lose)
         // All of them leave in one packet, as far as they fit.
-        const { stream } = redis
-        if (lines.length > 1) stream?.cork()
+        if (lines.length > 1) connection?.cork()
         lines.forEach((line, i) => {
-          if (redis.status !== "ready") return settle(i, Fault.unreachable(address, lastError))
+          // A client that is not ready would keep it, to send it when nobody waits for it any more.
+          if (!isReady() || redis.stream !== connection) return settle(i, Fault.gone(address))
           send(redis, line).then(
             (value) => settle(i, { _tag: "Value", value }),
             (error) => settle(i, Fault.fromError(address, error))
           )
         })
-        if (lines.length > 1) stream?.uncork()
-        return Effect.sync(forget)
+        if (lines.length > 1) connection?.uncork()
+        return Effect.sync(() => {
+          forget()
+          if (open > 0 && connection?.writableLength !== 0) drop(connection)
+        })
       }),
     release: () => {
       for (const [event, listener] of Object.entries(listeners)) redis.off(event, listener)
+      if (pending.size > 0) drop(redis.stream)
       for (const lose of pending) lose(Fault.lost(address))
       wake(Fault.closed)
     }

@@ -1,81 +1,235 @@
+/**
+ * Reads records, so that no server is kept busy for long by large ones: a script tells as much as there is room for, and
+ * the sizes of the rest, which are then asked for one part after the other.
+ */
 import * as Effect from "effect/Effect"
-import type { Driver, Record } from "../../Driver.ts"
-import * as Batch from "./batch.ts"
+import * as Semaphore from "effect/Semaphore"
+import type { Record } from "../../Driver.ts"
 import * as Fault from "./fault.ts"
 import type { Router } from "./router.ts"
-import type { Job, Runner } from "./runner.ts"
+import type { Job, Outcome, Runner } from "./runner.ts"
 import type { Script } from "./script.ts"
+import { decode, omitted, parse, type Told } from "./value.ts"
 
-/** How many records one script reads at the most: they may be large. */
-const maxKeys = 128
+/** How many records one script looks at. */
+const maxKeys = 512
 
-/** A part of the names: their places, and the slot that they are in. */
+/** How many bytes of data the scripts tell that are sent to a server at once. */
+const maxBytes = 2 ** 21
+
+/** Some of the keys, of one slot, and how many bytes of their data may be told. */
 interface Part {
   readonly slot: number
   readonly places: Array<number>
+  /** The bytes of their data, once that is known. */
+  bytes: number
 }
 
-/** Runs a script that answers with something for each key, for names anywhere. */
-const gather = Effect.fnUntraced(function*(
-  env: { readonly router: Router; readonly runner: Runner; readonly prefix: string; readonly millis: number },
-  script: Script,
-  names: ReadonlyArray<string>
-) {
-  const open = new Map<number, Array<number>>()
-  const parts: Array<Part> = []
-  names.forEach((name, place) => {
-    const slot = env.router.slotOf(env.prefix + name)
-    let places = open.get(slot)
-    if (places === undefined || places.length >= maxKeys) {
-      places = []
-      open.set(slot, places)
-      parts.push({ slot, places })
-    }
-    places.push(place)
-  })
-  const keyOf = (place: number) => env.prefix + names[place]!
-  const run = Effect.fnUntraced(function*(parts: ReadonlyArray<Part>) {
-    const jobs = parts.map(({ places, slot }): Job => ({
-      slot,
-      script,
-      keys: places.map(keyOf),
-      args: [],
-      divisible: places.length > 1
-    }))
-    const outcomes = yield* env.runner.run(jobs, { millis: env.millis, repeatable: true, followers: [] })
-    return outcomes.map(({ reply }, i) => ({ reply, part: parts[i]!, keys: jobs[i]!.keys }))
-  })
-  const answers = yield* run(parts)
-  const halves = answers.filter(({ reply }) => reply._tag === "Fault" && reply.remedy?._tag === "Alone")
-  if (halves.length === 0) return answers
-  const alone = halves.flatMap(({ part }) => part.places.map((place): Part => ({ slot: part.slot, places: [place] })))
-  return [...answers.filter((answer) => !halves.includes(answer)), ...(yield* run(alone))]
-})
+export interface Env {
+  readonly router: Router
+  readonly runner: Runner
+  readonly script: Script
+  readonly millis: number
+  readonly now: () => number
+}
 
-type Env = Parameters<typeof gather>[0]
+export interface Read {
+  /** The records of keys anywhere, each as it was at some moment since. */
+  readonly records: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null>, Fault.Fault>
+  /** The records of keys of one slot, as they were at one moment; `told` are some that are known already. */
+  readonly snapshot: (
+    keys: ReadonlyArray<string>,
+    told: ReadonlyArray<Told>,
+    deadline: number
+  ) => Effect.Effect<ReadonlyArray<Record | null>, Fault.Fault>
+  /** The records without their data; a fault for those that cannot be told. */
+  readonly outlines: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Told | Fault.Fault>>
+}
 
-export const make = (env: Env, script: Script): Driver["read"] =>
-  Effect.fnUntraced(function*(names) {
-    const found: Array<Record | null> = new Array(names.length)
-    for (const { keys, part, reply } of yield* gather(env, script, names)) {
-      if (reply._tag === "Fault") return yield* Fault.toDriverError(reply, "read")
-      if (typeof reply.value === "string") {
-        return yield* Fault.toDriverError(Batch.foreign(reply.value, keys), "read")
-      }
-      Batch.records(reply.value as ReadonlyArray<unknown>).forEach((record, i) => found[part.places[i]!] = record)
-    }
-    return found
+const unfaulted = (told: ReadonlyArray<Told | Fault.Fault>): Effect.Effect<ReadonlyArray<Told>, Fault.Fault> => {
+  const fault = told.find(Fault.isFault)
+  return fault === undefined ? Effect.succeed(told as ReadonlyArray<Told>) : Effect.fail(fault)
+}
+
+export const make = ({ millis, now, router, runner, script }: Env): Read => {
+  const options = { millis, repeatable: true }
+  const until = (deadline: number) =>
+    Effect.timeoutOrElse({
+      duration: Math.max(deadline - now(), 0),
+      orElse: () =>
+        Effect.fail(Fault.make("Timeout", "the states are too large, or change too fast, to be read in time"))
+    })
+  // What is large is read by one at a time of those who want it from the same server.
+  const turns = new Map<string, Semaphore.Semaphore>()
+  const turn = (key: string): Semaphore.Semaphore => {
+    const place = router.clustered ? router.placeOf(key) ?? "" : ""
+    let turn = turns.get(place)
+    if (turn === undefined) turns.set(place, turn = Semaphore.makeUnsafe(1))
+    return turn
+  }
+
+  const job = (
+    slot: number,
+    keys: ReadonlyArray<string>,
+    room: number,
+    greedy: boolean,
+    known?: ReadonlyArray<string>
+  ): Job => ({
+    slot,
+    script,
+    keys,
+    args: [String(room), greedy ? "1" : "0", ...known ?? []],
+    divisible: known === undefined && keys.length > 1
   })
 
-/** How long each record has to live, in milliseconds; `undefined` where it is not there, or stays, or cannot be told. */
-export const lifetimes = (env: Env, script: Script) =>
-  Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
-    const found: Array<number | undefined> = names.map(() => undefined)
-    for (const { part, reply } of yield* gather(env, script, names)) {
-      if (reply._tag === "Fault") continue
-      ;(reply.value as ReadonlyArray<unknown>).forEach((millis, i) => {
-        if (Number(millis) >= 0) found[part.places[i]!] = Number(millis)
+  const answer = ({ address, reply }: Outcome, keys: ReadonlyArray<string>): ReadonlyArray<Told | Fault.Fault> =>
+    reply._tag === "Fault"
+      ? keys.map(() => reply)
+      : (reply.value as ReadonlyArray<string | Told | readonly [null, string]>).map((one, i) => {
+        const told = typeof one === "string" ? parse(one) : one
+        if (told === undefined) return Fault.ofKey(address, "FOREIGN", keys[i]!)
+        return told?.[0] === null ? Fault.ofKey(address, told[1], keys[i]!) : told as Told
       })
+
+  const partition = (keys: ReadonlyArray<string>, places: Iterable<number>): ReadonlyArray<Part> => {
+    const open = new Map<number, Part>()
+    const parts: Array<Part> = []
+    for (const place of places) {
+      const slot = router.slotOf(keys[place]!)
+      let part = open.get(slot)
+      if (part === undefined || part.places.length >= maxKeys) {
+        part = { slot, places: [], bytes: 0 }
+        open.set(slot, part)
+        parts.push(part)
+      }
+      part.places.push(place)
     }
-    return found
+    return parts
+  }
+
+  /** Asks for parts, all at once. What is in two places, while a slot moves, is asked for key by key. */
+  const ask = Effect.fnUntraced(function*(
+    keys: ReadonlyArray<string>,
+    parts: ReadonlyArray<Part>,
+    room: (part: Part) => number,
+    greedy: boolean
+  ) {
+    const jobOf = (part: Part) => job(part.slot, part.places.map((place) => keys[place]!), room(part), greedy)
+    const told: Array<Told | Fault.Fault> = []
+    const put = (part: Part, outcome: Outcome) => {
+      const found = answer(outcome, part.places.map((place) => keys[place]!))
+      part.places.forEach((place, i) => told[place] = found[i]!)
+    }
+    const outcomes = yield* runner.run(parts.map(jobOf), options)
+    const alone: Array<Part> = []
+    parts.forEach((part, i) => {
+      const { reply } = outcomes[i]!
+      if (reply._tag === "Fault" && reply.remedy?._tag === "Alone" && part.places.length > 1) {
+        for (const place of part.places) alone.push({ slot: part.slot, places: [place], bytes: part.bytes })
+      } else {
+        put(part, outcomes[i]!)
+      }
+    })
+    if (alone.length > 0) {
+      const outcomes = yield* runner.run(alone.map(jobOf), options)
+      alone.forEach((part, i) => put(part, outcomes[i]!))
+    }
+    return told
   })
+
+  /** The data that were too many, as many as go together at a time, and at least those of one record. */
+  const rest = Effect.fnUntraced(function*(
+    keys: ReadonlyArray<string>,
+    sizes: ReadonlyMap<number, number>
+  ) {
+    const told: Array<Told | Fault.Fault> = []
+    let open = sizes
+    while (open.size > 0) {
+      const parts: Array<Part> = []
+      for (const [place, bytes] of open) {
+        const slot = router.slotOf(keys[place]!)
+        const last = parts.at(-1)
+        if (last?.slot === slot && last.bytes + bytes <= maxBytes && last.places.length < maxKeys) {
+          last.places.push(place)
+          last.bytes += bytes
+        } else {
+          parts.push({ slot, places: [place], bytes })
+        }
+      }
+      const left = new Map<number, number>()
+      for (const part of parts) {
+        const found = yield* turn(keys[part.places[0]!]!).withPermit(ask(keys, [part], () => maxBytes, true))
+        for (const place of part.places) {
+          const one = found[place]!
+          told[place] = one
+          const size = Fault.isFault(one) ? undefined : omitted(one)
+          if (size !== undefined) left.set(place, size)
+        }
+        if (part.places.some((place) => Fault.isFault(told[place]))) return told
+      }
+      open = left
+    }
+    return told
+  })
+
+  const records: Read["records"] = Effect.fnUntraced(function*(keys) {
+    const deadline = now() + millis
+    const parts = partition(keys, keys.keys())
+    const sharing = new Map<string | undefined, number>()
+    const placeOf = (part: Part) => router.placeOf(keys[part.places[0]!]!)
+    for (const part of parts) sharing.set(placeOf(part), (sharing.get(placeOf(part)) ?? 0) + part.places.length)
+    const told = yield* ask(
+      keys,
+      parts,
+      (part) => Math.floor(maxBytes * part.places.length / sharing.get(placeOf(part))!),
+      false
+    )
+    const servers = new Map<Semaphore.Semaphore, Map<number, number>>()
+    told.forEach((one, place) => {
+      const size = Fault.isFault(one) ? undefined : omitted(one)
+      if (size === undefined) return
+      const server = turn(keys[place]!)
+      const sizes = servers.get(server)
+      if (sizes === undefined) servers.set(server, new Map([[place, size]]))
+      else sizes.set(place, size)
+    })
+    if (servers.size > 0) {
+      const later = yield* Effect.forEach(servers.values(), (sizes) => rest(keys, sizes), {
+        concurrency: "unbounded"
+      }).pipe(until(deadline))
+      for (const found of later) found.forEach((one, place) => told[place] = one)
+    }
+    return (yield* unfaulted(told)).map(decode)
+  })
+
+  const settled = Effect.fnUntraced(function*(keys: ReadonlyArray<string>, told: ReadonlyArray<Told>) {
+    const known = new Map<number, readonly [revision: string, data: string]>()
+    const learn = (told: ReadonlyArray<Told>) =>
+      told.forEach((one, i) => {
+        if (one !== null && typeof one[1] === "string") known.set(i, [one[0], one[1]])
+      })
+    learn(told)
+    const slot = router.slotOf(keys[0]!)
+    let room = maxBytes
+    for (;;) {
+      const [outcome] = yield* turn(keys[0]!).withPermit(
+        runner.run([job(slot, keys, room, true, keys.map((_, i) => known.get(i)?.[0] ?? ""))], options)
+      )
+      const found = yield* unfaulted(answer(outcome!, keys))
+      // What changes faster than it can be told in parts is told in ever larger ones.
+      if (found.some((one, i) => known.has(i) && one?.[1] !== -1)) room *= 2
+      learn(found)
+      // What was told in an earlier round, of the revision that it has now, belongs to this moment too.
+      const current = found.map((one, i): Told =>
+        one?.[1] === -1 ? [one[0], known.get(i)![1], ...one.slice(2) as [number?]] : one
+      )
+      if (current.every((one) => omitted(one) === undefined)) return current.map(decode)
+    }
+  })
+
+  const snapshot: Read["snapshot"] = (keys, told, deadline) => until(deadline)(settled(keys, told))
+
+  const outlines: Read["outlines"] = (keys) => ask(keys, partition(keys, keys.keys()), () => 0, false)
+
+  return { records, snapshot, outlines }
+}

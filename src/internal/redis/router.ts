@@ -19,8 +19,6 @@ export interface Connections {
 export interface Router {
   /** Where all servers together have the keys, by their slots. */
   readonly clustered: boolean
-  /** Whether somebody makes another server the primary when it fails. */
-  readonly failsOver: boolean
   readonly slotOf: (key: string) => number
   /** The server of a slot, if it is known and can be used now. */
   readonly peek: (slot: number) => Node | undefined

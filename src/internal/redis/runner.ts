@@ -6,7 +6,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Fault from "./fault.ts"
-import type { Line, Node, Reply } from "./node.ts"
+import type { Connection, Line, Node, Reply } from "./node.ts"
 import type { Router } from "./router.ts"
 import type { Script } from "./script.ts"
 
@@ -22,6 +22,8 @@ export interface Job {
 
 /** What became of a job, and of the commands that followed it on its connection. */
 export interface Outcome {
+  readonly address: string
+  readonly connection: Connection | undefined
   readonly reply: Reply
   readonly followers: ReadonlyArray<Reply>
 }
@@ -30,8 +32,8 @@ export interface Options {
   readonly millis: number
   /** Whether it does no harm to run a job again that may have been run. */
   readonly repeatable: boolean
-  /** Sent behind the jobs on each connection. */
-  readonly followers: ReadonlyArray<Line>
+  /** Sent on each connection once the jobs are answered, and how many milliseconds that may take. */
+  readonly followers?: { readonly lines: ReadonlyArray<Line>; readonly millis: number } | undefined
   /** What must be true of a server before jobs are sent to it. */
   readonly admit?: ((node: Node, millis: number) => Effect.Effect<Fault.Fault | undefined>) | undefined
 }
@@ -58,23 +60,33 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     ...args
   ]
 
+  const outcome = (node: Node, reply: Reply): Outcome => ({
+    address: node.address,
+    connection: node.connection(),
+    reply,
+    followers: []
+  })
+
   const send = Effect.fnUntraced(function*(
     node: Node,
     jobs: ReadonlyArray<Job>,
     how: "evalsha" | "eval",
     asking: boolean,
     deadline: number,
-    options: Options
+    connection: Connection | undefined
   ) {
     const lines: Array<Line> = []
     for (const job of jobs) {
       if (asking) lines.push(["asking"])
       lines.push(line(job, how))
     }
-    const sent = lines.length
-    const replies = yield* node.exec([...lines, ...options.followers], Math.max(deadline - now(), 1))
-    const followers = replies.slice(sent)
-    return jobs.map((_, i): Outcome => ({ reply: replies[asking ? 2 * i + 1 : i]!, followers }))
+    const replies = yield* node.exec(lines, Math.max(deadline - now(), 1), connection)
+    return jobs.map((_, i): Outcome => ({
+      address: node.address,
+      connection,
+      reply: replies[asking ? 2 * i + 1 : i]!,
+      followers: []
+    }))
   })
 
   /** Sends jobs to a server, at once, and again with the texts of their scripts where it has not got them. */
@@ -85,13 +97,17 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     deadline: number,
     options: Options
   ) {
-    const refused = options.admit && (yield* options.admit(node, Math.max(deadline - now(), 0)))
-    if (refused !== undefined) return jobs.map((): Outcome => ({ reply: refused, followers: [] }))
-    const outcomes = yield* send(node, jobs, "evalsha", asking, deadline, options)
-    const unknown = jobs.filter((_, i) => remedyOf(outcomes[i]!.reply) === "Load")
-    if (unknown.length === 0) return outcomes
-    const loaded = yield* send(node, unknown, "eval", asking, deadline, options)
-    return jobs.map((job, i) => loaded[unknown.indexOf(job)] ?? outcomes[i]!)
+    const connection = node.connection()
+    const refused = options.admit && (yield* options.admit(node, Math.max(deadline - now(), 1)))
+    if (refused !== undefined) return jobs.map(() => outcome(node, refused))
+    const sent = yield* send(node, jobs, "evalsha", asking, deadline, connection)
+    const unknown = jobs.filter((_, i) => remedyOf(sent[i]!.reply) === "Load")
+    const loaded = unknown.length === 0 ? [] : yield* send(node, unknown, "eval", asking, deadline, connection)
+    const outcomes = unknown.length === 0 ? sent : jobs.map((job, i) => loaded[unknown.indexOf(job)] ?? sent[i]!)
+    const { followers } = options
+    if (followers === undefined || outcomes.every(({ reply }) => reply._tag === "Fault")) return outcomes
+    const replies = yield* node.exec(followers.lines, followers.millis, connection)
+    return outcomes.map((outcome) => ({ ...outcome, followers: replies }))
   })
 
   /** Tries until there is an answer, or something that no other try would mend. */
@@ -104,7 +120,10 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
         if (outcome !== undefined) {
           if (!mends(outcome.reply, job, options) || left <= 0) return outcome
           const remedy = remedyOf(outcome.reply)
-          if (remedy === "Moved" || remedy === undefined) yield* Effect.timeoutOption(router.refresh, left)
+          if (remedy === "Failover") router.peek(job.slot)?.drop(outcome.connection)
+          if (remedy === "Moved" || remedy === "Failover" || remedy === undefined) {
+            yield* Effect.timeoutOption(router.refresh, left)
+          }
           if (remedy !== "Ask" && (remedy !== "Moved" || tries > 1)) yield* Effect.sleep(Math.min(pause, left))
         }
         const asked = outcome?.reply._tag === "Fault" && outcome.reply.remedy?._tag === "Ask"
@@ -114,7 +133,9 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
         const node = yield* Effect.result(
           asked === undefined ? router.find(job.slot, millis) : router.at(asked, millis)
         )
-        if (Result.isFailure(node)) return outcome ?? { reply: node.failure, followers: [] }
+        if (Result.isFailure(node)) {
+          return outcome ?? { address: "", connection: undefined, reply: node.failure, followers: [] }
+        }
         outcome = (yield* deliver(node.success, [job], asked !== undefined, deadline, options))[0]!
       }
     }
@@ -125,8 +146,6 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     switch (reply.remedy?._tag) {
       case undefined:
         return options.repeatable && reply.inDoubt && reply.reason === "Unavailable"
-      case "Failover":
-        return router.failsOver
       case "Alone":
         return router.clustered && !job.divisible
       case "Moved":
@@ -134,6 +153,7 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
         return router.clustered
       case "Load":
       case "Later":
+      case "Failover":
         return true
     }
   }

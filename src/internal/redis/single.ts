@@ -11,18 +11,24 @@ export const make = Effect.fnUntraced(function*(client: Redis, connections: Conn
     Effect.sync(() => Node.make(client, connections)),
     (node) => Effect.sync(node.release)
   )
+  // The address may lead to another server after each time that the connection was lost.
+  let generation = 0
+  const onReady = () => {
+    generation++
+  }
+  client.on("ready", onReady)
+  yield* Effect.addFinalizer(() => Effect.sync(() => client.off("ready", onReady)))
   const find = (millis: number) =>
     Effect.flatMap(node.ready(millis), (fault) => fault === undefined ? Effect.succeed(node) : Effect.fail(fault))
   const router: Router = {
     clustered: false,
-    failsOver: client.options.sentinels != null,
     slotOf: () => 0,
     peek: () => node.isReady() ? node : undefined,
     find: (_slot, millis) => find(millis),
     at: (_address, millis) => find(millis),
     refresh: Effect.void,
     primaries: (millis) => Effect.map(find(millis), (node) => [{ node, has: () => true }]),
-    placeOf: () => "",
+    placeOf: () => String(generation),
     subscriber: () => client.duplicate(connections.subscriber)
   }
   return router

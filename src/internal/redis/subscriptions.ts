@@ -17,7 +17,11 @@ interface Subscriber {
   readonly redis: Redis
   /** The channels that are subscribed to, or that the server was asked for. */
   readonly channels: Set<string>
+  /** Redis 6 knows no channels of a shard. There, all of the servers of a cluster tell each other everything. */
+  sharded: boolean
   lastPing: number
+  /** Whether the last ping has no answer yet. */
+  silent: boolean
 }
 
 /** How often the subscriptions are compared with what is watched and with where the slots are. */
@@ -44,8 +48,6 @@ export const make = Effect.fnUntraced(function*(env: {
   const subscribers = new Map<string, Subscriber>()
   const latch = yield* Latch.make()
   const wake = () => latch.openUnsafe()
-  // Redis 6 knows no channels of a shard. There, all of the servers of a cluster tell each other everything.
-  let sharded = env.router.clustered
   let stale = false
   let open = true
 
@@ -66,9 +68,18 @@ export const make = Effect.fnUntraced(function*(env: {
   const connect = (place: string): Subscriber | undefined => {
     const redis = env.router.subscriber(place)
     if (redis === undefined) return undefined
-    const subscriber: Subscriber = { redis, channels: new Set(), lastPing: env.now() }
+    const subscriber: Subscriber = {
+      redis,
+      channels: new Set(),
+      sharded: env.router.clustered,
+      lastPing: env.now(),
+      silent: false
+    }
     const forget = () => {
       subscriber.channels.clear()
+      // It may come back as a newer one.
+      subscriber.sharded = env.router.clustered
+      subscriber.silent = false
       stale = true
       wake()
     }
@@ -86,9 +97,10 @@ export const make = Effect.fnUntraced(function*(env: {
     return subscriber
   }
 
-  const subscribe = ({ channels, redis }: Subscriber, wanted: ReadonlyArray<string>) => {
+  const subscribe = (subscriber: Subscriber, wanted: ReadonlyArray<string>) => {
+    const { channels, redis } = subscriber
     for (const channel of wanted) channels.add(channel)
-    const how = sharded ? "ssubscribe" : "subscribe"
+    const how = subscriber.sharded ? "ssubscribe" : "subscribe"
     send(redis, [how, ...wanted]).then(
       () => {
         if (open) env.began(wanted.filter((channel) => channels.has(channel)))
@@ -98,7 +110,7 @@ export const make = Effect.fnUntraced(function*(env: {
         if (!open) return
         const fault = Fault.fromError(addressOf(redis), error)
         if (how === "ssubscribe" && error instanceof Error && /unknown command/i.test(error.message)) {
-          sharded = false
+          subscriber.sharded = false
           wake()
         } else if (fault.reason === "Forbidden" && fault.remedy === undefined) {
           env.fail(fault)
@@ -111,7 +123,7 @@ export const make = Effect.fnUntraced(function*(env: {
   }
 
   const update = (subscriber: Subscriber, wanted: ReadonlySet<string>) => {
-    const { channels, redis } = subscriber
+    const { channels, redis, sharded } = subscriber
     const gone = [...channels].filter((channel) => !wanted.has(channel))
     const missing = [...wanted].filter((channel) => !channels.has(channel))
     // A command takes channels of one slot only, where they are a shard's.
@@ -127,7 +139,7 @@ export const make = Effect.fnUntraced(function*(env: {
   const reconcile = Effect.sync(() => {
     const places = new Map<string, Set<string>>()
     for (const channel of env.wanted()) {
-      const place = sharded || !env.router.clustered ? env.router.placeOf(channel) : env.router.placeOf("")
+      const place = env.router.placeOf(channel)
       if (place === undefined) {
         stale = true
         continue
@@ -145,8 +157,16 @@ export const make = Effect.fnUntraced(function*(env: {
       update(subscriber, channels)
       // A connection that was cut without a word is noticed when this gets no answer.
       if (env.now() - subscriber.lastPing >= env.heartbeat) {
+        if (subscriber.silent) {
+          subscriber.redis.stream.destroy()
+          continue
+        }
         subscriber.lastPing = env.now()
-        send(subscriber.redis, ["ping"]).catch(() => {})
+        subscriber.silent = true
+        const pong = () => {
+          subscriber.silent = false
+        }
+        send(subscriber.redis, ["ping"]).then(pong, pong)
       }
     }
   })

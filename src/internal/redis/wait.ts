@@ -3,7 +3,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Redis } from "ioredis"
 import * as Fault from "./fault.ts"
 import type { Line, Node, Reply } from "./node.ts"
 
@@ -20,9 +19,9 @@ export interface Options {
 }
 
 export interface Wait {
-  /** What is sent behind the commits, on their connection. */
+  /** What is sent after the commits, on their connection. */
   readonly lines: ReadonlyArray<Line>
-  /** How long that may take. */
+  /** How long that may take, until there is an answer. */
   readonly millis: number
   /** Asks once per connection whether the server can wait like that at all: after the commit is too late. */
   readonly admit: ((node: Node, millis: number) => Effect.Effect<Fault.Fault | undefined>) | undefined
@@ -32,6 +31,9 @@ export interface Wait {
 
 const millisOf = (timeout: Duration.Input | undefined): number =>
   Math.max(Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(timeout ?? "1 second"))), 1)
+
+/** How much later than it should a server may notice that it has waited for long enough. */
+const slack = 500
 
 export const make = ({ wait, waitAof }: Options): Wait => {
   const lines: Array<Line> = []
@@ -62,23 +64,32 @@ export const make = ({ wait, waitAof }: Options): Wait => {
     })
   }
 
-  const admitted = new WeakSet<Redis>()
+  const admitted = new WeakSet<object>()
   return {
     lines,
-    millis,
-    admit: waitAof === undefined ? undefined : (node, millis) => {
-      if (admitted.has(node.redis)) return Effect.undefined
-      return Effect.map(node.exec([["waitaof", String(waitAof.local ?? 1), "0", "1"]], millis), ([reply]) => {
-        if (reply!._tag === "Value") {
-          admitted.add(node.redis)
+    millis: lines.length === 0 ? 0 : millis + slack,
+    admit: lines.length === 0 ? undefined : (node, millis) => {
+      const connection = node.connection()
+      if (connection === undefined || admitted.has(connection)) return Effect.undefined
+      // As harmless questions: for no replica, with nothing written yet.
+      const questions = lines.map(([name, first]): Line =>
+        name === "wait" ? ["wait", "0", "1"] : ["waitaof", first!, "0", "1"]
+      )
+      return Effect.map(node.exec(questions, millis, connection), (replies) => {
+        const i = replies.findIndex((reply) => reply._tag === "Fault")
+        const reply = replies[i]
+        if (reply?._tag !== "Fault") {
+          admitted.add(connection)
           return undefined
         }
-        const said = reply!.cause instanceof Error ? reply!.cause.message : ""
-        if (!/WAITAOF|unknown command/i.test(said)) return { ...reply!, inDoubt: false }
+        if (reply.said === undefined || reply.remedy !== undefined) return { ...reply, inDoubt: false }
+        if (/replica instance/.test(reply.said)) return Fault.fromText(node.address, "READONLY")
+        const [option, needs] = lines[i]![0] === "wait"
+          ? ["wait", "a user that may WAIT"]
+          : ["waitAof", "Redis 7.2 or Valkey, \"appendonly\", and a user that may WAITAOF"]
         return Fault.make(
           "Forbidden",
-          `${node.address} cannot do what "waitAof" asks for (${said}): it takes Redis 7.2 or Valkey, and "appendonly"`,
-          { cause: reply!.cause }
+          `${node.address} cannot do what "${option}" asks for (${reply.said}): it takes ${needs}`
         )
       })
     },
