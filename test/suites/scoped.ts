@@ -299,6 +299,57 @@ const rules = (it: Vitest.MethodsNonLive<Writers.Writers>): void => {
       }
     }))
 
+  twice(
+    "two versions of a program run side by side, and neither erases what only the other knows",
+    (a, b) =>
+      Effect.gen(function*() {
+        const name = `versions/${next++}`
+        const old = Scoped.make(name, {
+          schema: Schema.Struct({
+            n: Schema.Int,
+            items: Schema.Array(Schema.Struct({ id: Schema.Int })),
+            at: Schema.optionalKey(Schema.Struct({ x: Schema.Int }))
+          }),
+          initial: { n: 0, items: [] }
+        })
+        const young = Scoped.make(name, {
+          schema: Schema.Struct({
+            n: Schema.Int,
+            items: Schema.Array(Schema.Struct({ id: Schema.Int, label: Schema.optionalKey(Schema.String) })),
+            at: Schema.optionalKey(Schema.Struct({ x: Schema.Int, y: Schema.optionalKey(Schema.Int) })),
+            since: Schema.optionalKey(Schema.Date)
+          }),
+          initial: { n: 0, items: [] }
+        })
+        yield* Effect.provide(
+          Scoped.update(young, () => [
+            undefined,
+            { n: 0, items: [{ id: 1, label: "one" }], at: { x: 1, y: 2 }, since: new Date(0) }
+          ]),
+          b
+        )
+        const olds = Effect.forEach(Array.from({ length: 20 }, (_, i) => i), (i) =>
+          Scoped.update(old, (state) => [
+            undefined,
+            { ...state, n: state.n + 1, items: [...state.items, { id: 100 + i }], at: { x: state.n } }
+          ])).pipe(Effect.provide(a))
+        const youngs = Effect.forEach(Array.from({ length: 20 }, (_, i) => i), (i) =>
+          Scoped.update(young, (state) => [
+            undefined,
+            { ...state, n: state.n + 1, items: [...state.items, { id: 200 + i, label: `${i}` }] }
+          ])).pipe(Effect.provide(b))
+        yield* Effect.all([olds, youngs], { concurrency: 2 })
+        const left = yield* Effect.provide(Scoped.get(young), a)
+        assert.strictEqual(left.n, 40)
+        assert.strictEqual(left.at?.y, 2)
+        assert.deepStrictEqual(left.since, new Date(0))
+        assert.strictEqual(left.items.length, 41)
+        for (const { id, label } of left.items) {
+          assert.strictEqual(label, id === 1 ? "one" : id >= 200 ? `${id - 200}` : undefined)
+        }
+      })
+  )
+
   it.effect("a namespace keeps scopes apart, whatever the names", () =>
     Effect.gen(function*() {
       const { a, inNamespace } = yield* Writers.Writers
