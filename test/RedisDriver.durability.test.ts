@@ -3,12 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import * as Scoped from "../src/Scoped.ts"
 import {
+  check,
   commit,
   counter,
   create,
   driver,
   increment,
   layer,
+  prefix,
   record,
   refusal,
   says,
@@ -173,5 +175,17 @@ describe("an update in Redis", { concurrent: true }, () => {
       assert.deepStrictEqual(yield* redis.read(["a"]), [null])
       assert.isBelow(performance.now() - start, 900)
       assert.strictEqual(hints.length, 2)
+    }))
+
+  it.live("that is sent again leaves what it only checked as it was", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      yield* primary.call("acl", "setuser", "default", "-publish")
+      const redis = yield* driver(primary, { wait: { replicas: 1, timeout: "50 millis" } })
+      const first = record()
+      const transaction = [check("absent", null), write("a", null, first)]
+      for (let i = 0; i < 3; i++) says(yield* refusal(redis, transaction), "NotReplicated", "0 of 1")
+      assert.strictEqual(yield* primary.call("exists", `${prefix}absent`), 0)
+      assert.deepStrictEqual(yield* redis.read(["absent", "a"]), [null, first])
     }))
 })

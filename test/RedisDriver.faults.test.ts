@@ -171,7 +171,7 @@ describe("a Redis server", { concurrent: true }, () => {
   it.live("that is away for a moment is waited for", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
-      const redis = yield* driver(server)
+      const redis = yield* driver(server, { timeout: "20 seconds" })
       assert.isTrue(yield* commit(redis, create("a")))
       yield* server.stop("SIGKILL")
       yield* Effect.sleep("50 millis")

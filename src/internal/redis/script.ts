@@ -142,7 +142,7 @@ while i <= count do
     if band(op, 4) ~= 0 then
       writes = writes + 1
       if band(op, 8) ~= 0 then removes = true end
-      if waits and revision and not mine and find(argv[at], ':' .. revision, 1, true) then mine = at end
+      if waits and revision and find(argv[at], ':' .. revision, 1, true) then mine = key end
       at = at + 1
     end
     if band(op, 16) ~= 0 then at = at + 1 end
@@ -197,9 +197,9 @@ while i <= count do
       verdict[j - first + 1] = record
     end
     if mine then
-      local answer = pcall(publish, keys[first], '')
+      local answer = pcall(publish, mine, '')
       if type(answer) == 'table' then
-        redis.call('SET', keys[first], redis.call('GETRANGE', keys[first], 0, -1), 'KEEPTTL')
+        redis.call('SET', mine, redis.call('GETRANGE', mine, 0, -1), 'KEEPTTL')
       end
     end
   end
