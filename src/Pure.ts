@@ -1,73 +1,195 @@
+import type * as BigDecimal from "effect/BigDecimal"
+import type * as Cause from "effect/Cause"
 import type * as Chunk from "effect/Chunk"
+import type * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as HashMap from "effect/HashMap"
 import type * as HashSet from "effect/HashSet"
 import type * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import type * as Result from "effect/Result"
 import type * as Stream from "effect/Stream"
 
 /**
- * Constrains what a handler may give back to plain data: `A & Pure<A>` is `A` when nothing in `A` could run, and
- * nothing at all when an `Effect`, `Stream`, `Promise` or function hides anywhere in it.
+ * Constrains `A` to plain data: `A & Pure<A>` is `A` when all of `A` is data, and otherwise a sentence about what is not.
  *
- * Looks into unions, structs, tuples, arrays, maps, sets, options, results and Effect's collections, six levels deep.
- * The state itself is always plain data, also when its class has methods.
+ * **Details**
  *
- * In a function that is generic over `A` the compiler cannot decide. Let such a function take a `Scoped.Handler`, and
- * pass it on with explicit type arguments.
+ * Data is: primitives; structs, tuples, arrays, maps and sets of data; dates, durations, URLs, regular expressions, bytes
+ * and big decimals; options, results, chunks, hash maps, hash sets and redacted values of data; errors and data classes
+ * whose fields are data; and whatever `State` holds, also when its class has methods. Everything else is not: functions,
+ * and all that has one inside, as effects, promises, iterators and services do, at any depth. Nor are `any` and `unknown`,
+ * unless they come from the state.
+ *
+ * **Gotchas**
+ *
+ * A type cannot tell what a value is beyond it: private fields, and what a wider type hides, go unseen.
  *
  * @category utils
  * @since 0.1.0
  */
-export type Pure<A, State = never> = [A] extends [State] ? unknown
-  : [Impure<A>] extends [never] ? unknown
-  : {
-    readonly "a handler must be pure: its result may not contain an Effect, a Stream, a Promise or a function": never
-  }
+export type Pure<A, State = never> = [Impure<A, State, "A handler must be pure: result">] extends [never] ? unknown
+  : One<Impure<A, State, "A handler must be pure: result">>
 
-/** The parts of `A` that could run; `never` when there are none. */
-type Impure<A, Depth extends number = 6> = IsAny<A> extends true ? never
-  : [Depth] extends [never] ? never
-  : A extends Data ? never
-  : A extends Runs ? A
-  : A extends ReadonlyMap<infer K, infer V> ? Impure<K | V, Less[Depth]>
-  : A extends ReadonlySet<infer V> ? Impure<V, Less[Depth]>
-  : A extends Option.Option<infer V> ? Impure<V, Less[Depth]>
-  : A extends Result.Result<infer V, infer E> ? Impure<V | E, Less[Depth]>
-  : A extends Chunk.Chunk<infer V> ? Impure<V, Less[Depth]>
-  : A extends HashMap.HashMap<infer K, infer V> ? Impure<K | V, Less[Depth]>
-  : A extends HashSet.HashSet<infer V> ? Impure<V, Less[Depth]>
-  : A extends ReadonlyArray<infer V> ? Impure<V, Less[Depth]>
-  : A extends EffectValue ? never
-  : A extends object ? { [Key in keyof A]-?: Impure<A[Key], Less[Depth]> }[keyof A]
+/**
+ * What in `A` is not data, as sentences: `Path`, and what is there. `never` where everything is.
+ *
+ * @internal
+ */
+export type Impure<A, State, Path extends string> = Same<A, State> extends true ? never
+  : [Flaws<A, never, Path>] extends [never] ? never
+  // Listing what the state holds is costly, and seldom needed.
+  : Flaws<A, Part<State>, Path>
+
+/**
+ * One of several sentences, as there is room for one in the first line that an editor shows.
+ *
+ * @internal
+ */
+export type One<Sentence> = [Sentence] extends [never] ? never
+  : (Sentence extends unknown ? (one: () => Sentence) => void : never) extends (one: infer Both) => void
+    ? Both extends () => infer Last ? Last : never
   : never
 
-type Runs =
-  | Effect.Effect<unknown, unknown, unknown>
-  | Stream.Stream<unknown, unknown, unknown>
-  | PromiseLike<unknown>
-  | AsyncIterable<unknown>
-  | ((...args: never) => unknown)
-  | (abstract new(...args: never) => unknown)
+type Flaws<A, Known, Path extends string, Seen = never> = IsAny<A> extends true
+  ? Holds<Known, any> extends true ? never : `${Path} is any`
+  : unknown extends A ? Holds<Known, unknown> extends true ? never : `${Path} is unknown`
+  : A extends Primitive ? A extends object ? Fields<A, PrimitiveKeys<A>, Known, Path, Seen> : never
+  : (<T>() => T extends A ? 1 : 2) extends Seen ? never
+  : Holds<Known, A> extends true ? never
+  : ObjectFlaws<A, Known, Path, Seen | (<T>() => T extends A ? 1 : 2)>
 
-type Data =
-  | string
-  | number
-  | bigint
-  | boolean
-  | symbol
-  | null
-  | undefined
+type ObjectFlaws<A, Known, Path extends string, Seen> = Same<A, object> extends true ? `${Path} is any object`
+  : A extends Callable ? `${Path} is a function`
+  : A extends ReadonlyArray<infer V> ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, ArrayKeys, Known, Path, Seen>
+  : "pipe" extends keyof A ? PipeableFlaws<A, Known, Path, Seen>
+  : A extends Value ? Fields<A, ValueKeys<A>, Known, Path, Seen>
+  : A extends ReadonlyMap<infer K, infer V>
+    ? Flaws<K | V, Known, `${Path}[]`, Seen> | Fields<A, keyof Map<K, V>, Known, Path, Seen>
+  : A extends ReadonlySet<infer V>
+    ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, keyof Set<V>, Known, Path, Seen>
+  : A extends PromiseLike<unknown> ? `${Path} is a Promise`
+  : Fields<A, A extends Error ? ErrorKeys<A> : never, Known, Path, Seen>
+
+type PipeableFlaws<A, Known, Path extends string, Seen> = A extends Option.Option<infer V>
+  ? Flaws<V, Known, `${Path}.value`, Seen> | Fields<A, keyof Option.Some<V> | keyof Option.None<V>, Known, Path, Seen>
+  : A extends Result.Result<infer V, infer E> ?
+      | Flaws<V, Known, `${Path}.success`, Seen>
+      | Flaws<E, Known, `${Path}.failure`, Seen>
+      | Fields<A, keyof Result.Success<V, E> | keyof Result.Failure<V, E>, Known, Path, Seen>
+  : A extends Chunk.Chunk<infer V>
+    ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, keyof Chunk.NonEmptyChunk<V>, Known, Path, Seen>
+  : A extends HashMap.HashMap<infer K, infer V>
+    ? Flaws<K | V, Known, `${Path}[]`, Seen> | Fields<A, keyof HashMap.HashMap<K, V>, Known, Path, Seen>
+  : A extends HashSet.HashSet<infer V>
+    ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, keyof HashSet.HashSet<V>, Known, Path, Seen>
+  : A extends Redacted.Redacted<infer V>
+    ? Flaws<V, Known, `${Path}.value`, Seen> | Fields<A, keyof Redacted.Redacted<V>, Known, Path, Seen>
+  : A extends Value ? Fields<A, ValueKeys<A>, Known, Path, Seen>
+  : A extends Error ? Fields<A, ErrorKeys<A>, Known, Path, Seen>
+  : A extends Effect.Effect<unknown, unknown, unknown> ? `${Path} is an Effect`
+  : A extends Stream.Stream<unknown, unknown, unknown> ? `${Path} is a Stream`
+  : Extract<keyof A, `~effect/${string}`> extends never ? Fields<A, "pipe", Known, Path, Seen>
+  : `${Path} is no plain data`
+
+/** What is not data in the fields of `A`, but for those that its kind has by nature. */
+type Fields<A, Nature, Known, Path extends string, Seen> = FieldFlaws<
+  A,
+  Exclude<keyof A, Nature | SafeKeys<A, Known>>,
+  Known,
+  Path,
+  Seen
+>
+
+type FieldFlaws<A, Keys extends keyof A, Known, Path extends string, Seen> = {
+  [Key in Keys]-?: Flaws<A[Key], Known, Key extends string | number ? `${Path}.${Key}` : `${Path}[symbol]`, Seen>
+}[Keys]
+
+/** The fields of `A` that are those of something which the state holds. */
+type SafeKeys<A, Known> = Known extends readonly [infer B] ? A extends B ? {
+      [Key in keyof A & keyof B]: Same<A[Key], B[Key]> extends true ? Key : never
+    }[keyof A & keyof B]
+  : never
+  : never
+
+/** All that `State` holds at any depth. Functions do not count: they pass as part of their owner. */
+type Part<State, Seen = never> = IsAny<State> extends true ? readonly [any]
+  : unknown extends State ? readonly [unknown]
+  : State extends Primitive | Callable ? never
+  : (<T>() => T extends State ? 1 : 2) extends Seen ? never
+  : readonly [State] | Part<Inside<State>, Seen | (<T>() => T extends State ? 1 : 2)>
+
+type Holds<Known, A> = true extends (Known extends readonly [infer B] ? Same<A, B> : never) ? true : false
+
+type Inside<A> = A extends ReadonlyArray<infer V> ? V
+  : A extends ReadonlyMap<infer K, infer V> ? K | V
+  : A extends ReadonlySet<infer V> ? V
+  : A extends Chunk.Chunk<infer V> ? V
+  : A extends HashMap.HashMap<infer K, infer V> ? K | V
+  : A extends HashSet.HashSet<infer V> ? V
+  : A extends Redacted.Redacted<infer V> ? V
+  : A[keyof A]
+
+type Primitive = string | number | bigint | boolean | symbol | null | undefined | void
+
+type Callable = ((...args: never) => unknown) | (abstract new(...args: never) => unknown)
+
+/** What has methods, and is plain data all the same. */
+type Value =
   | Date
   | RegExp
-  | URL
-  | Error
   | ArrayBuffer
-  | ArrayBufferView
+  | SharedArrayBuffer
+  | DataView
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array
+  | Global<"URL">
+  | Global<"Buffer">
+  | BigDecimal.BigDecimal
+  | DateTime.Utc
+  | DateTime.Zoned
+  | DateTime.TimeZone.Offset
+  | DateTime.TimeZone.Named
+  | Duration.Duration
 
-/** Effect's own values, such as durations and date-times, have methods and are plain data all the same. */
-type EffectValue = { pipe(...args: never): unknown }
+/** Instances of a class that not every program has. */
+type Global<Name extends string> = typeof globalThis extends { readonly [Key in Name]: { readonly prototype: infer A } }
+  ? IsAny<A> extends true ? never : A
+  : never
 
-type IsAny<A> = 0 extends 1 & A ? true : false
+type KeysOf<A, Base> = Base extends unknown ? A extends Base ? keyof Base : never : never
 
-type Less = [never, 0, 1, 2, 3, 4, 5]
+type ValueKeys<A> = KeysOf<A, Value>
+
+type PrimitiveKeys<A> = KeysOf<A, string | number | bigint | boolean | symbol>
+
+type ArrayKeys = keyof Array<unknown> | `${number}`
+
+/** A cause that says nothing of itself goes with every error; one that does is a field like any other. */
+type ErrorKeys<A> =
+  | Exclude<keyof Cause.YieldableError, "cause">
+  | (A extends { readonly cause?: infer C } ? Same<C, unknown> extends true ? "cause" : never : never)
+
+/**
+ * Whether two types are the very same.
+ *
+ * @internal
+ */
+export type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
+
+/**
+ * Whether a type is `any`.
+ *
+ * @internal
+ */
+export type IsAny<A> = 0 extends 1 & A ? true : false

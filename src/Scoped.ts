@@ -16,7 +16,6 @@ import * as Option from "effect/Option"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
 import * as Record from "effect/Record"
-import type * as EffectResult from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Codec from "./internal/codec.ts"
@@ -24,10 +23,11 @@ import * as Name from "./internal/name.ts"
 import type { Part } from "./internal/target.ts"
 import * as Target from "./internal/target.ts"
 import type { Kind } from "./internal/update.ts"
-import type { Pure } from "./Pure.ts"
+import type * as Handlers from "./Handler.ts"
 import { type DriverError, NameError, type ScopedError } from "./ScopedError.ts"
 import { type Retry, Storage } from "./Storage.ts"
 
+export type { Handler, Moment, ResultHandler } from "./Handler.ts"
 export type { Pure } from "./Pure.ts"
 
 const TypeId = "~effect-scoped/Scoped" as const
@@ -73,31 +73,6 @@ export interface Family<in out Key, in out State> {
   readonly name: string
   readonly keys: Stream.Stream<Key, DriverError, Storage>
 }
-
-/**
- * A pure function from the current state to a result and the next state.
- *
- * It may run more than once, on different states, and what it throws is a defect of its caller alone.
- *
- * `Next` is the type of the next state as it was written: arrays in it are seen as tuples where the state has tuples. A
- * state type with mutable arrays, which schemas only make when asked to, needs them as variables of that type.
- *
- * @category models
- * @since 0.1.0
- */
-export type Handler<State, A, Next extends State = State> = (
-  state: State
-) => readonly [result: A & Pure<A, State>, next: Next]
-
-/**
- * A {@link Handler} that may abort: a failure writes nothing and arrives in the error channel of the update.
- *
- * @category models
- * @since 0.1.0
- */
-export type ResultHandler<State, A, E, Next extends State = State> = (
-  state: State
-) => EffectResult.Result<readonly [result: A & Pure<A, State>, next: Next], E & Pure<E, State>>
 
 /**
  * Options of a single update.
@@ -369,23 +344,31 @@ const toDuration = (input: Duration.Input | undefined) =>
  * @since 0.1.0
  */
 export const update: {
-  <State, A, const Next extends State = State>(
-    handler: Handler<State, A, Next>,
-    options?: UpdateOptions
-  ): (self: Scoped<State>) => Effect.Effect<A, ScopedError, Storage>
-  <State, A, const Next extends State = State>(
+  <State, const R extends Handlers.Pair<State> | Handlers.Anything>(
+    handler: (state: State, moment: Handlers.Moment) => Handlers.Answer<R, State>
+  ): (self: Scoped<State>) => Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
+  // No arguments fit. Trying them makes the compiler look at the scope and the handler with the right types in mind, and
+  // keep what it sees, before an overload for other arguments makes it look with the wrong ones.
+  <State, const R extends Handlers.Pair<State> | Handlers.Anything, None = true>(
+    self: Scoped<State> | ((state: State, moment: Handlers.Moment) => Handlers.Answer<R, State>),
+    handler: ((state: State, moment: Handlers.Moment) => Handlers.Answer<R, State>) | UpdateOptions,
+    ...none: None extends true ? [never, never, never] : []
+  ): Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
+  <State, const R extends Handlers.Pair<State> | Handlers.Anything>(
     self: Scoped<State>,
-    handler: Handler<State, A, Next>,
+    handler: (state: State, moment: Handlers.Moment) => Handlers.Answer<R, State>,
     options?: UpdateOptions
-  ): Effect.Effect<A, ScopedError, Storage>
+  ): Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
+  <State, const R extends Handlers.Pair<State> | Handlers.Anything, First>(
+    handler: ((state: State, moment: Handlers.Moment) => Handlers.Answer<R, State>) | (First & Any),
+    ...options: First extends Any
+      ? [handler: (state: State, moment: Handlers.Moment) => R, never, never]
+      : [options: UpdateOptions]
+  ): (self: Scoped<State>) => Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
-  <State, A>(
-    self: Scoped<State>,
-    handler: Handler<State, A>,
-    options?: UpdateOptions
-  ): Effect.Effect<A, ScopedError, Storage> =>
-    run(self, "update", handler, options) as Effect.Effect<A, ScopedError, Storage>
+  <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>
+    run(self, "update", handler, options)
 )
 
 /**
@@ -412,23 +395,31 @@ export const update: {
  * @since 0.1.0
  */
 export const updateResult: {
-  <State, A, E, const Next extends State = State>(
-    handler: ResultHandler<State, A, E, Next>,
-    options?: UpdateOptions
-  ): (self: Scoped<State>) => Effect.Effect<A, E | ScopedError, Storage>
-  <State, A, E, const Next extends State = State>(
+  <State, const R extends Handlers.ResultPair<State> | Handlers.Anything>(
+    handler: (state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State>
+  ): (self: Scoped<State>) => Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
+  // No arguments fit. Trying them makes the compiler look at the scope and the handler with the right types in mind, and
+  // keep what it sees, before an overload for other arguments makes it look with the wrong ones.
+  <State, const R extends Handlers.ResultPair<State> | Handlers.Anything, None = true>(
+    self: Scoped<State> | ((state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State>),
+    handler: ((state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State>) | UpdateOptions,
+    ...none: None extends true ? [never, never, never] : []
+  ): Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
+  <State, const R extends Handlers.ResultPair<State> | Handlers.Anything>(
     self: Scoped<State>,
-    handler: ResultHandler<State, A, E, Next>,
+    handler: (state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State>,
     options?: UpdateOptions
-  ): Effect.Effect<A, E | ScopedError, Storage>
+  ): Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
+  <State, const R extends Handlers.ResultPair<State> | Handlers.Anything, First>(
+    handler: ((state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State>) | (First & Any),
+    ...options: First extends Any
+      ? [handler: (state: State, moment: Handlers.Moment) => R, never, never]
+      : [options: UpdateOptions]
+  ): (self: Scoped<State>) => Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
-  <State, A, E>(
-    self: Scoped<State>,
-    handler: ResultHandler<State, A, E>,
-    options?: UpdateOptions
-  ): Effect.Effect<A, E | ScopedError, Storage> =>
-    run(self, "result", handler, options) as Effect.Effect<A, E | ScopedError, Storage>
+  <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>
+    run(self, "result", handler, options)
 )
 
 const run = <State>(

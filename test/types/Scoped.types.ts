@@ -92,7 +92,7 @@ Scoped.update(mutable, (state) => ["a", { ...state, list: Array.of(1) }])
 export const replace = <State>(scope: Scoped.Scoped<State>, f: (state: State) => State) =>
   Scoped.update(scope, (state) => [undefined, f(state)])
 export const modify = <State, A>(scope: Scoped.Scoped<State>, handler: Scoped.Handler<State, A>) =>
-  Scoped.update<State, A>(scope, handler)
+  Scoped.update(scope, handler)
 
 // States that are tuples, and products
 declare const pair: Scoped.Scoped<readonly [number, string]>

@@ -1,0 +1,213 @@
+import type * as DateTime from "effect/DateTime"
+import type * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
+import type { Impure, IsAny, One, Pure, Same } from "./Pure.ts"
+
+/**
+ * What a handler gets to know about the world.
+ *
+ * - `now`: the time of the program's `Clock` at the run whose outcome is committed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Moment {
+  readonly now: DateTime.Utc
+}
+
+/**
+ * A pure function from the current state to a result and the next state.
+ *
+ * It may run more than once, on different states, and what it throws is a defect of its caller alone. See {@link Pure}
+ * for what it may give back.
+ *
+ * Handlers need no annotation where they are given to `update`. The type is for handlers that stand elsewhere, and for
+ * functions that are generic over the state or the result.
+ *
+ * **Example** (A function that takes any handler)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { MemoryDriver, Scoped } from "effect-scoped"
+ *
+ * const twice = <State, A>(scope: Scoped.Scoped<State>, handler: Scoped.Handler<State, A>) =>
+ *   Effect.all([Scoped.update(scope, handler), Scoped.update(scope, handler)])
+ *
+ * const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
+ *
+ * const program = twice(Count, (count) => [`was ${count}`, count + 1])
+ *
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide(MemoryDriver.layer())))) // => ["was 0", "was 1"]
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Handler<State, A> = (
+  state: State,
+  moment: Moment
+) => readonly [result: A & Pure<A, State>, next: State] & Checked<A>
+
+/**
+ * A {@link Handler} that may abort: a failure writes nothing and arrives in the error channel of the update.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ResultHandler<State, A, E> = (
+  state: State,
+  moment: Moment
+) => Result.Result<readonly [result: A & Pure<A, State>, next: State], E & Pure<E, State>> & Checked<A, E>
+
+declare const checked: unique symbol
+
+/** Marks the answers of handlers whose type was checked where they were written, also when it is generic. */
+interface Checked<out A, out E = never> {
+  readonly [checked]?: readonly [A, E] | undefined
+}
+
+/**
+ * What a handler of `update` may return.
+ *
+ * @internal
+ */
+export type Pair<State> = readonly [result: unknown, next: State]
+
+/**
+ * What a handler of `updateResult` may return.
+ *
+ * @internal
+ */
+export type ResultPair<State> = Result.Result<Pair<State>, unknown>
+
+/**
+ * Lets inference take whatever a handler returns, so that the message is ours when it is wrong.
+ *
+ * @internal
+ */
+export type Anything = {} | null | undefined | void
+
+/**
+ * `R` where it is a proper answer of a handler, and otherwise a sentence that says why not.
+ *
+ * @internal
+ */
+export type Answer<R, State> = IsAny<R> extends true ? never
+  : [Wrong<R, State>] extends [never] ? R
+  : NoInfer<One<Wrong<R, State>>>
+
+/**
+ * {@link Answer} for handlers of `updateResult`.
+ *
+ * @internal
+ */
+export type ResultAnswer<R, State> = IsAny<R> extends true ? never
+  : [WrongResult<R, State>] extends [never] ? R
+  : NoInfer<One<WrongResult<R, State>>>
+
+/**
+ * The result in the answer of a handler.
+ *
+ * @internal
+ */
+export type ResultOf<R> = R extends Checked<infer A> ? A : R extends readonly [infer A, unknown] ? A : never
+
+/**
+ * The result in the answer of a handler of `updateResult`.
+ *
+ * @internal
+ */
+export type SuccessOf<R> = R extends Checked<infer A, unknown> ? A
+  : R extends Result.Result<infer P, unknown> ? ResultOf<P>
+  : never
+
+/**
+ * The error in the answer of a handler of `updateResult`.
+ *
+ * @internal
+ */
+export type FailureOf<R> = R extends Checked<unknown, infer E> ? E
+  : R extends Result.Result<unknown, infer E> ? E
+  : never
+
+// Before anything is known of `R` it is `never` or its own constraint: the shape then guides inference and completion.
+type Wrong<R, State> = [R] extends [never] ? Pair<State>
+  : Same<R, Pair<State> | Anything> extends true ? Pair<State>
+  : [R] extends [Checked<unknown>] ? never
+  : [R] extends [readonly [unknown, unknown]] ? WrongPair<R[0], R[1], State, Pair<Loose<State>>>
+  : WrongShape<R, "A handler must return the pair [result, next state]">
+
+type WrongResult<R, State> = [R] extends [never] ? ResultPair<State>
+  : Same<R, ResultPair<State> | Anything> extends true ? ResultPair<State>
+  : [R] extends [Checked<unknown, unknown>] ? never
+  : [R] extends [Result.Result<infer P, infer E>]
+    ? [ImpureFailure<E, State>] extends [never]
+      ? [P] extends [never] ? never
+      : [P] extends [readonly [unknown, unknown]] ? WrongPair<P[0], P[1], State, Misfit<P[1], State>>
+      : WrongShape<P, "A handler must return the pair [result, next state] inside Result.succeed">
+    : ImpureFailure<E, State>
+  : WrongShape<R, "A handler of updateResult must return Result.succeed([result, next state]) or Result.fail(error)">
+
+type WrongPair<A, Next, State, Unfit> = Same<Next, State> extends true ? ImpureResult<A, State>
+  : IsAny<Next> extends true ? "A handler must be pure: next is any"
+  : Fits<Next, State> extends true
+    ? [ImpureResult<A, State> | ImpureNext<Next, State>] extends [never]
+      ? Excess<Next, State, "A handler's next state must have the keys of the state only: next">
+    : ImpureResult<A, State> | ImpureNext<Next, State>
+  : Unfit
+
+type ImpureResult<A, State> = Impure<A, State, "A handler must be pure: result">
+
+type ImpureNext<Next, State> = Impure<Next, State, "A handler must be pure: next">
+
+type ImpureFailure<E, State> = Impure<E, State, "A handler must be pure: failure">
+
+type WrongShape<R, Otherwise> = [Extract<R, PromiseLike<unknown>>] extends [never]
+    ? [Extract<R, Effect.Effect<unknown, unknown, unknown>>] extends [never]
+      ? [Extract<R, Generator<unknown, unknown, never>>] extends [never] ? Otherwise
+      : "A handler must be pure: it may not be a generator"
+    : "A handler must be pure: it may not return an Effect"
+  : "A handler must be pure: it may not be async or return a Promise"
+
+type Fits<Next, State> = [Next] extends [State] ? true : [Next] extends [Loose<State>] ? true : false
+
+/** Literals are seen as readonly, and fit all the same where the state has mutable arrays. */
+type Loose<State> = State extends Primitive | Opaque ? State : { readonly [Key in keyof State]: Loose<State[Key]> }
+
+type Primitive = string | number | bigint | boolean | symbol | null | undefined
+
+type Opaque =
+  | ((...args: never) => unknown)
+  | { pipe(...args: never): unknown }
+  | { readonly [Symbol.toStringTag]: string }
+  | Date
+  | Error
+
+type Misfit<Next, State> =
+  `A handler's next state must fit the state: see next${Next extends ReadonlyArray<unknown> | Primitive ? ""
+    : MisfitKey<Next, State>}`
+
+type MisfitKey<Next, State> = State extends Primitive | ReadonlyArray<unknown> ? "" : {
+  [Key in keyof State]-?: Key extends keyof Next ? Next[Key] extends State[Key] ? never : `.${Key & string}`
+    : {} extends Pick<State, Key> ? never
+    : `.${Key & string}`
+}[keyof State]
+
+type Excess<Next, State, Path extends string> = Same<Next, State> extends true ? never
+  : Next extends Primitive | Opaque ? never
+  : Next extends ReadonlyArray<infer V> ? Excess<V, Elements<State>, `${Path}[]`>
+  : ExcessKeys<Next, [Next] extends [Fitting<Next, State>] ? Fitting<Next, State> : Exclude<State, Primitive>, Path>
+
+type Elements<State> = State extends ReadonlyArray<infer V> ? V : never
+
+type Fitting<Next, State> = State extends unknown ? Next extends Loose<State> ? State : never : never
+
+type ExcessKeys<Next, State, Path extends string> = string extends KeyOf<State> ? never
+  : {
+    [Key in keyof Next]-?: Key extends KeyOf<State> ? Excess<Next[Key], ValueOf<State, Key>, `${Path}.${Key & string}`>
+      : `${Path}.${Key & string} is not one of them`
+  }[keyof Next]
+
+type KeyOf<State> = State extends unknown ? keyof State : never
+
+type ValueOf<State, Key> = State extends { readonly [K in Key & PropertyKey]?: infer V } ? V : never
