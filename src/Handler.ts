@@ -92,18 +92,18 @@ export type Anything = {} | null | undefined | void
  *
  * @internal
  */
-export type Answer<R, State> = IsAny<R> extends true ? never
-  : [Wrong<R, State>] extends [never] ? R
-  : NoInfer<One<Wrong<R, State>>>
+export type Answer<R, State, Next> = IsAny<R> extends true ? never
+  : [Wrong<R, State, Next>] extends [never] ? R
+  : NoInfer<One<Wrong<R, State, Next>>>
 
 /**
  * {@link Answer} for handlers of `updateResult`.
  *
  * @internal
  */
-export type ResultAnswer<R, State> = IsAny<R> extends true ? never
-  : [WrongResult<R, State>] extends [never] ? R
-  : NoInfer<One<WrongResult<R, State>>>
+export type ResultAnswer<R, State, Next> = IsAny<R> extends true ? never
+  : [WrongResult<R, State, Next>] extends [never] ? R
+  : NoInfer<One<WrongResult<R, State, Next>>>
 
 /**
  * The result in the answer of a handler.
@@ -131,48 +131,53 @@ export type FailureOf<R> = R extends Checked<unknown, infer E> ? E
   : never
 
 // Before anything is known of `R` it is `never` or its own constraint: the shape then guides inference and completion.
-type Wrong<R, State> = [R] extends [never] ? Pair<State>
-  : Same<R, Pair<State> | Anything> extends true ? Pair<State>
+type Wrong<R, State, Next> = [R] extends [never] ? Pair<Next>
+  : Same<R, Pair<Next> | Anything> extends true ? Pair<Next>
   : [R] extends [Checked<unknown>] ? never
-  : [R] extends [readonly [unknown, unknown]] ? WrongPair<R[0], R[1], State, Pair<Loose<State>>>
+  : [R] extends [readonly [unknown, unknown]] ? WrongPair<R[0], R[1], State, false>
   : WrongShape<R, "A handler must return the pair [result, next state]">
 
-type WrongResult<R, State> = [R] extends [never] ? ResultPair<State>
-  : Same<R, ResultPair<State> | Anything> extends true ? ResultPair<State>
+type WrongResult<R, State, Next> = [R] extends [never] ? ResultPair<Next>
+  : Same<R, ResultPair<Next> | Anything> extends true ? ResultPair<Next>
   : [R] extends [Checked<unknown, unknown>] ? never
   : [R] extends [Result.Result<infer P, infer E>]
-    ? [ImpureFailure<E, State>] extends [never]
-      ? [P] extends [never] ? never
-      : [P] extends [readonly [unknown, unknown]] ? WrongPair<P[0], P[1], State, Misfit<P[1], State>>
+    ? [ImpureFailure<E, State>] extends [never] ? [P] extends [never] ? never
+      : [P] extends [readonly [unknown, unknown]] ? WrongPair<P[0], P[1], State, true>
       : WrongShape<P, "A handler must return the pair [result, next state] inside Result.succeed">
     : ImpureFailure<E, State>
   : WrongShape<R, "A handler of updateResult must return Result.succeed([result, next state]) or Result.fail(error)">
 
-type WrongPair<A, Next, State, Unfit> = Same<Next, State> extends true ? ImpureResult<A, State>
+type WrongPair<A, Next, State, Inside extends boolean> = Same<Next, State> extends true ? ImpureResult<A, State>
   : IsAny<Next> extends true ? "A handler must be pure: next is any"
   : Fits<Next, State> extends true
     ? [ImpureResult<A, State> | ImpureNext<Next, State>] extends [never]
       ? Excess<Next, State, "A handler's next state must have the keys of the state only: next">
     : ImpureResult<A, State> | ImpureNext<Next, State>
-  : Unfit
+  : Inside extends true ? Misfit<Next, State>
+  : Pair<Loose<State>>
 
 type ImpureResult<A, State> = Impure<A, State, "A handler must be pure: result">
 
-type ImpureNext<Next, State> = Impure<Next, State, "A handler must be pure: next">
+// The types of `new Map()` and `new Set()`, where nothing tells them what they will hold.
+type ImpureNext<Next, State> = Impure<Next, State, "A handler must be pure: next", Map<any, any> | Set<unknown>>
 
 type ImpureFailure<E, State> = Impure<E, State, "A handler must be pure: failure">
 
 type WrongShape<R, Otherwise> = [Extract<R, PromiseLike<unknown>>] extends [never]
-    ? [Extract<R, Effect.Effect<unknown, unknown, unknown>>] extends [never]
-      ? [Extract<R, Generator<unknown, unknown, never>>] extends [never] ? Otherwise
-      : "A handler must be pure: it may not be a generator"
-    : "A handler must be pure: it may not return an Effect"
+  ? [Extract<R, Effect.Effect<unknown, unknown, unknown>>] extends [never]
+    ? [Extract<R, Generator<unknown, unknown, never>>] extends [never] ? Otherwise
+    : "A handler must be pure: it may not be a generator"
+  : "A handler must be pure: it may not return an Effect"
   : "A handler must be pure: it may not be async or return a Promise"
 
 type Fits<Next, State> = [Next] extends [State] ? true : [Next] extends [Loose<State>] ? true : false
 
 /** Literals are seen as readonly, and fit all the same where the state has mutable arrays. */
-type Loose<State> = State extends Primitive | Opaque ? State : { readonly [Key in keyof State]: Loose<State[Key]> }
+type Loose<State, Depth extends number = 6> = State extends Primitive | Opaque ? State
+  : Depth extends 0 ? State
+  : { readonly [Key in keyof State]: Loose<State[Key], Less[Depth]> }
+
+type Less = [0, 0, 1, 2, 3, 4, 5]
 
 type Primitive = string | number | bigint | boolean | symbol | null | undefined
 
@@ -183,9 +188,9 @@ type Opaque =
   | Date
   | Error
 
-type Misfit<Next, State> =
-  `A handler's next state must fit the state: see next${Next extends ReadonlyArray<unknown> | Primitive ? ""
-    : MisfitKey<Next, State>}`
+type Misfit<Next, State> = `A handler's next state must fit the state: see next${Next extends
+  ReadonlyArray<unknown> | Primitive ? ""
+  : MisfitKey<Next, State>}`
 
 type MisfitKey<Next, State> = State extends Primitive | ReadonlyArray<unknown> ? "" : {
   [Key in keyof State]-?: Key extends keyof Next ? Next[Key] extends State[Key] ? never : `.${Key & string}`
@@ -200,7 +205,7 @@ type Excess<Next, State, Path extends string> = Same<Next, State> extends true ?
 
 type Elements<State> = State extends ReadonlyArray<infer V> ? V : never
 
-type Fitting<Next, State> = State extends unknown ? Next extends Loose<State> ? State : never : never
+type Fitting<Next, State> = State extends unknown ? Next extends State ? State : never : never
 
 type ExcessKeys<Next, State, Path extends string> = string extends KeyOf<State> ? never
   : {

@@ -1,4 +1,5 @@
 import type * as BigDecimal from "effect/BigDecimal"
+import type * as Brand from "effect/Brand"
 import type * as Cause from "effect/Cause"
 import type * as Chunk from "effect/Chunk"
 import type * as DateTime from "effect/DateTime"
@@ -33,14 +34,19 @@ export type Pure<A, State = never> = [Impure<A, State, "A handler must be pure: 
   : One<Impure<A, State, "A handler must be pure: result">>
 
 /**
- * What in `A` is not data, as sentences: `Path`, and what is there. `never` where everything is.
+ * What in `A` is not data, as sentences: `Path`, and what is there. `never` where everything is. What `State` holds is
+ * data, and so is `Also`.
  *
  * @internal
  */
-export type Impure<A, State, Path extends string> = Same<A, State> extends true ? never
-  : [Flaws<A, never, Path>] extends [never] ? never
-  // Listing what the state holds is costly, and seldom needed.
-  : Flaws<A, Part<State>, Path>
+export type Impure<A, State, Path extends string, Also = never> = Same<A, State> extends true ? never
+  : [Flaws<A, never, "", 14>] extends [never] ? never
+  // Listing what the state holds is costly, and seldom needed. So are paths.
+  : ImpureBut<A, Part<State> | (Also extends unknown ? readonly [Also] : never), Path>
+
+type ImpureBut<A, Known, Path extends string> = [Flaws<A, Known, "", 14>] extends [never] ? never
+  : [Flaws<A, Known, Path, 5>] extends [never] ? `${Path} has something deep inside that is no data`
+  : Flaws<A, Known, Path, 5>
 
 /**
  * One of several sentences, as there is room for one in the first line that an editor shows.
@@ -52,59 +58,73 @@ export type One<Sentence> = [Sentence] extends [never] ? never
     ? Both extends () => infer Last ? Last : never
   : never
 
-type Flaws<A, Known, Path extends string, Seen = never> = IsAny<A> extends true
-  ? Holds<Known, any> extends true ? never : `${Path} is any`
+// The compiler remembers what it found for a type where there is no path, so types that are recursive cost little.
+type Flaws<A, Known, Path extends string, Depth extends number> = Depth extends 0 ? never
+  : IsAny<A> extends true ? Holds<Known, any> extends true ? never : `${Path} is any`
   : unknown extends A ? Holds<Known, unknown> extends true ? never : `${Path} is unknown`
-  : A extends Primitive ? A extends object ? Fields<A, PrimitiveKeys<A>, Known, Path, Seen> : never
-  : (<T>() => T extends A ? 1 : 2) extends Seen ? never
+  : A extends Primitive ? A extends object ? Fields<A, PrimitiveKeys<A>, Known, Path, Depth> : never
   : Holds<Known, A> extends true ? never
-  : ObjectFlaws<A, Known, Path, Seen | (<T>() => T extends A ? 1 : 2)>
-
-type ObjectFlaws<A, Known, Path extends string, Seen> = Same<A, object> extends true ? `${Path} is any object`
   : A extends Callable ? `${Path} is a function`
-  : A extends ReadonlyArray<infer V> ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, ArrayKeys, Known, Path, Seen>
-  : "pipe" extends keyof A ? PipeableFlaws<A, Known, Path, Seen>
-  : A extends Value ? Fields<A, ValueKeys<A>, Known, Path, Seen>
+  : A extends ReadonlyArray<infer V>
+    ? Flaws<V, Known, At<Path, "[]">, Less[Depth]> | Fields<A, ArrayKeys, Known, Path, Depth>
+  : "pipe" extends keyof A ? PipeableFlaws<A, Known, Path, Depth>
+  : A extends Value ? Fields<A, ValueKeys<A>, Known, Path, Depth>
   : A extends ReadonlyMap<infer K, infer V>
-    ? Flaws<K | V, Known, `${Path}[]`, Seen> | Fields<A, keyof Map<K, V>, Known, Path, Seen>
+    ? Flaws<K | V, Known, At<Path, "[]">, Less[Depth]> | Fields<A, keyof Map<K, V>, Known, Path, Depth>
   : A extends ReadonlySet<infer V>
-    ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, keyof Set<V>, Known, Path, Seen>
+    ? Flaws<V, Known, At<Path, "[]">, Less[Depth]> | Fields<A, keyof Set<V>, Known, Path, Depth>
   : A extends PromiseLike<unknown> ? `${Path} is a Promise`
-  : Fields<A, A extends Error ? ErrorKeys<A> : never, Known, Path, Seen>
+  : Same<A, object> extends true ? `${Path} may be any object`
+  : A extends Error ? Fields<A, ErrorKeys<A>, Known, Path, Depth>
+  : StructFlaws<A, never, Known, Path, Depth>
 
-type PipeableFlaws<A, Known, Path extends string, Seen> = A extends Option.Option<infer V>
-  ? Flaws<V, Known, `${Path}.value`, Seen> | Fields<A, keyof Option.Some<V> | keyof Option.None<V>, Known, Path, Seen>
+type PipeableFlaws<A, Known, Path extends string, Depth extends number> = A extends Option.Option<infer V> ?
+    | Flaws<V, Known, At<Path, ".value">, Less[Depth]>
+    | Fields<A, keyof Option.Some<V> | keyof Option.None<V>, Known, Path, Depth>
   : A extends Result.Result<infer V, infer E> ?
-      | Flaws<V, Known, `${Path}.success`, Seen>
-      | Flaws<E, Known, `${Path}.failure`, Seen>
-      | Fields<A, keyof Result.Success<V, E> | keyof Result.Failure<V, E>, Known, Path, Seen>
-  : A extends Chunk.Chunk<infer V>
-    ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, keyof Chunk.NonEmptyChunk<V>, Known, Path, Seen>
-  : A extends HashMap.HashMap<infer K, infer V>
-    ? Flaws<K | V, Known, `${Path}[]`, Seen> | Fields<A, keyof HashMap.HashMap<K, V>, Known, Path, Seen>
-  : A extends HashSet.HashSet<infer V>
-    ? Flaws<V, Known, `${Path}[]`, Seen> | Fields<A, keyof HashSet.HashSet<V>, Known, Path, Seen>
-  : A extends Redacted.Redacted<infer V>
-    ? Flaws<V, Known, `${Path}.value`, Seen> | Fields<A, keyof Redacted.Redacted<V>, Known, Path, Seen>
-  : A extends Value ? Fields<A, ValueKeys<A>, Known, Path, Seen>
-  : A extends Error ? Fields<A, ErrorKeys<A>, Known, Path, Seen>
+      | Flaws<V, Known, At<Path, ".success">, Less[Depth]>
+      | Flaws<E, Known, At<Path, ".failure">, Less[Depth]>
+      | Fields<A, keyof Result.Success<V, E> | keyof Result.Failure<V, E>, Known, Path, Depth>
+  : A extends Chunk.Chunk<infer V> ?
+      | Flaws<V, Known, At<Path, "[]">, Less[Depth]>
+      | Fields<A, keyof Chunk.NonEmptyChunk<V>, Known, Path, Depth>
+  : A extends HashMap.HashMap<infer K, infer V> ?
+      | Flaws<K | V, Known, At<Path, "[]">, Less[Depth]>
+      | Fields<A, keyof HashMap.HashMap<K, V>, Known, Path, Depth>
+  : A extends HashSet.HashSet<infer V> ?
+      | Flaws<V, Known, At<Path, "[]">, Less[Depth]>
+      | Fields<A, keyof HashSet.HashSet<V>, Known, Path, Depth>
+  : A extends Redacted.Redacted<infer V> ?
+      | Flaws<V, Known, At<Path, ".value">, Less[Depth]>
+      | Fields<A, keyof Redacted.Redacted<V>, Known, Path, Depth>
+  : A extends Value ? Fields<A, ValueKeys<A>, Known, Path, Depth>
+  : A extends Error ? Fields<A, ErrorKeys<A>, Known, Path, Depth>
   : A extends Effect.Effect<unknown, unknown, unknown> ? `${Path} is an Effect`
   : A extends Stream.Stream<unknown, unknown, unknown> ? `${Path} is a Stream`
-  : Extract<keyof A, `~effect/${string}`> extends never ? Fields<A, "pipe", Known, Path, Seen>
-  : `${Path} is no plain data`
+  : StructFlaws<A, "pipe", Known, Path, Depth>
+
+/** What Effect marks as its own has a meaning beyond its fields: only the kinds above are data. */
+type StructFlaws<A, Nature, Known, Path extends string, Depth extends number> =
+  Exclude<Extract<keyof A, `~effect/${string}`>, keyof Brand.Brand<string>> extends never
+    ? Fields<A, Nature, Known, Path, Depth>
+    : `${Path} is no plain data`
 
 /** What is not data in the fields of `A`, but for those that its kind has by nature. */
-type Fields<A, Nature, Known, Path extends string, Seen> = FieldFlaws<
+type Fields<A, Nature, Known, Path extends string, Depth extends number> = FieldFlaws<
   A,
   Exclude<keyof A, Nature | SafeKeys<A, Known>>,
   Known,
   Path,
-  Seen
+  Less[Depth]
 >
 
-type FieldFlaws<A, Keys extends keyof A, Known, Path extends string, Seen> = {
-  [Key in Keys]-?: Flaws<A[Key], Known, Key extends string | number ? `${Path}.${Key}` : `${Path}[symbol]`, Seen>
+type FieldFlaws<A, Keys extends keyof A, Known, Path extends string, Depth extends number> = {
+  [Key in Keys]-?: Flaws<A[Key], Known, At<Path, Key extends string | number ? `.${Key}` : "[symbol]">, Depth>
 }[Keys]
+
+type At<Path extends string, Step extends string> = Path extends "" ? "" : `${Path}${Step}`
+
+type Less = [0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
 
 /** The fields of `A` that are those of something which the state holds. */
 type SafeKeys<A, Known> = Known extends readonly [infer B] ? A extends B ? {
@@ -153,8 +173,8 @@ type Value =
   | Float64Array
   | BigInt64Array
   | BigUint64Array
-  | Global<"URL">
-  | Global<"Buffer">
+  | (typeof globalThis extends { readonly URL: { readonly prototype: infer A } } ? Known<A> : never)
+  | (typeof globalThis extends { readonly Buffer: { alloc(size: number): infer A } } ? Known<A> : never)
   | BigDecimal.BigDecimal
   | DateTime.Utc
   | DateTime.Zoned
@@ -162,10 +182,8 @@ type Value =
   | DateTime.TimeZone.Named
   | Duration.Duration
 
-/** Instances of a class that not every program has. */
-type Global<Name extends string> = typeof globalThis extends { readonly [Key in Name]: { readonly prototype: infer A } }
-  ? IsAny<A> extends true ? never : A
-  : never
+/** Nothing where a program has no such class. */
+type Known<A> = IsAny<A> extends true ? never : A
 
 type KeysOf<A, Base> = Base extends unknown ? A extends Base ? keyof Base : never : never
 
