@@ -62,7 +62,7 @@ export type One<Sentence> = [Sentence] extends [never] ? never
 type Flaws<A, Known, Path extends string, Depth extends number> = Depth extends 0 ? never
   : IsAny<A> extends true ? Holds<Known, any> extends true ? never : `${Path} is any`
   : unknown extends A ? Holds<Known, unknown> extends true ? never : `${Path} is unknown`
-  : A extends Primitive ? A extends object ? Fields<A, PrimitiveKeys<A>, Known, Path, Depth> : never
+  : A extends Primitive ? IsBranded<A> extends true ? Fields<A, PrimitiveKeys<A>, Known, Path, Depth> : never
   : Holds<Known, A> extends true ? never
   : A extends Callable ? `${Path} is a function`
   : A extends ReadonlyArray<infer V>
@@ -118,9 +118,9 @@ type Fields<A, Nature, Known, Path extends string, Depth extends number> = Field
   Less[Depth]
 >
 
-type FieldFlaws<A, Keys extends keyof A, Known, Path extends string, Depth extends number> = {
-  [Key in Keys]-?: Flaws<A[Key], Known, At<Path, Key extends string | number ? `.${Key}` : "[symbol]">, Depth>
-}[Keys]
+type FieldFlaws<A, Key, Known, Path extends string, Depth extends number> = Key extends keyof A
+  ? Flaws<A[Key], Known, At<Path, Key extends string | number ? `.${Key}` : "[symbol]">, Depth>
+  : never
 
 type At<Path extends string, Step extends string> = Path extends "" ? "" : `${Path}${Step}`
 
@@ -184,6 +184,9 @@ type Value =
 
 /** Nothing where a program has no such class. */
 type Known<A> = IsAny<A> extends true ? never : A
+
+// Asked in place, the compiler would take the answer into `A` and find that nothing is a string and an object.
+type IsBranded<A> = A extends object ? true : false
 
 type KeysOf<A, Base> = Base extends unknown ? A extends Base ? keyof Base : never : never
 
