@@ -159,6 +159,7 @@ type WrongPair<A, Next, State, Inside extends boolean> = Same<Next, State> exten
 type ImpureResult<A, State> = Impure<A, State, "A handler must be pure: result">
 
 // The types of `new Map()` and `new Set()`, where nothing tells them what they will hold.
+// oxlint-disable-next-line typescript/no-explicit-any
 type ImpureNext<Next, State> = Impure<Next, State, "A handler must be pure: next", Map<any, any> | Set<unknown>>
 
 type ImpureFailure<E, State> = Impure<E, State, "A handler must be pure: failure">

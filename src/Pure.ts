@@ -60,7 +60,7 @@ export type One<Sentence> = [Sentence] extends [never] ? never
 
 // The compiler remembers what it found for a type where there is no path, so types that are recursive cost little.
 type Flaws<A, Known, Path extends string, Depth extends number> = Depth extends 0 ? never
-  : IsAny<A> extends true ? Holds<Known, any> extends true ? never : `${Path} is any`
+  : IsAny<A> extends true ? Holds<Known, Any> extends true ? never : `${Path} is any`
   : unknown extends A ? Holds<Known, unknown> extends true ? never : `${Path} is unknown`
   : A extends Primitive ? IsBranded<A> extends true ? Fields<A, PrimitiveKeys<A>, Known, Path, Depth> : never
   : Holds<Known, A> extends true ? never
@@ -134,7 +134,7 @@ type SafeKeys<A, Known> = Known extends readonly [infer B] ? A extends B ? {
   : never
 
 /** All that `State` holds at any depth. Functions do not count: they pass as part of their owner. */
-type Part<State, Seen = never> = IsAny<State> extends true ? readonly [any]
+type Part<State, Seen = never> = IsAny<State> extends true ? readonly [Any]
   : unknown extends State ? readonly [unknown]
   : State extends Primitive | Callable ? never
   : (<T>() => T extends State ? 1 : 2) extends Seen ? never
@@ -150,6 +150,9 @@ type Inside<A> = A extends ReadonlyArray<infer V> ? V
   : A extends HashSet.HashSet<infer V> ? V
   : A extends Redacted.Redacted<infer V> ? V
   : A[keyof A]
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Any = any
 
 type Primitive = string | number | bigint | boolean | symbol | null | undefined | void
 

@@ -89,6 +89,7 @@ export declare const effects: Scoped.Scoped<Effects>
 export declare const owner: Scoped.Scoped<Owner>
 export declare const bytes: Scoped.Scoped<{ readonly bytes: Uint8Array; readonly date: Date; readonly big: bigint }>
 export declare const opaque: Scoped.Scoped<{ readonly known: string; readonly anything: unknown }>
+// oxlint-disable-next-line typescript/no-explicit-any
 export declare const loose: Scoped.Scoped<{ readonly known: string; readonly anything: any }>
 
 export const Users = Scoped.family("users", {

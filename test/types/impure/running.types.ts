@@ -101,7 +101,7 @@ Scoped.update(int, (n) => [Exit.succeed(1), n])
 // @ts-expect-error: a promise
 Scoped.update(int, (n) => [Promise.resolve(n), n])
 // @ts-expect-error: something like a promise
-Scoped.update(int, (n) => [{ then: (f: (n: number) => void) => f(n) }, n])
+Scoped.update(int, (n) => [null! as PromiseLike<number>, n])
 // @ts-expect-error: a stream
 Scoped.update(int, (n) => [Stream.make(n), n])
 // @ts-expect-error: a function
