@@ -18,7 +18,8 @@ import { hasProperty } from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type * as Handlers from "./Handler.ts"
+import type { Moment } from "./Handler.ts"
+import type * as Answers from "./internal/answer.ts"
 import * as Codec from "./internal/codec.ts"
 import * as Name from "./internal/name.ts"
 import type { Part } from "./internal/target.ts"
@@ -344,26 +345,26 @@ const toDuration = (input: Duration.Input | undefined) =>
  * @since 0.1.0
  */
 export const update: {
-  <State, const R extends Handlers.Pair<Next> | Handlers.Anything, const Next extends State = State>(
-    handler: (state: State, moment: Handlers.Moment) => Handlers.Answer<R, State, Next>
-  ): (self: Scoped<State>) => Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, const Next extends State = State>(
+    handler: (state: State, moment: Moment) => Answers.Answer<R, State, Next>
+  ): (self: Scoped<State>) => Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
   // No arguments fit. Trying them makes the compiler look at the scope and the handler with the right types in mind, and
   // keep what it sees, before an overload for other arguments makes it look with the wrong ones.
-  <State, const R extends Handlers.Pair<Next> | Handlers.Anything, const Next extends State = State, None = true>(
-    self: Scoped<State> | ((state: State, moment: Handlers.Moment) => Handlers.Answer<R, State, Next>),
-    handler: ((state: State, moment: Handlers.Moment) => Handlers.Answer<R, State, Next>) | UpdateOptions,
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, const Next extends State = State, None = true>(
+    self: Scoped<State> | ((state: State, moment: Moment) => Answers.Answer<R, State, Next>),
+    handler: ((state: State, moment: Moment) => Answers.Answer<R, State, Next>) | UpdateOptions,
     ...none: None extends true ? [never, never, never] : []
-  ): Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
-  <State, const R extends Handlers.Pair<Next> | Handlers.Anything, const Next extends State = State>(
+  ): Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, const Next extends State = State>(
     self: Scoped<State>,
-    handler: (state: State, moment: Handlers.Moment) => Handlers.Answer<R, State, Next>,
+    handler: (state: State, moment: Moment) => Answers.Answer<R, State, Next>,
     options?: UpdateOptions
-  ): Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
-  <State, const R extends Handlers.Pair<Next> | Handlers.Anything, First, const Next extends State = State>(
-    handler: ((state: State, moment: Handlers.Moment) => Handlers.Answer<R, State, Next>) | (First & Any),
-    ...options: First extends Any ? [handler: (state: State, moment: Handlers.Moment) => R, never, never]
+  ): Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, First, const Next extends State = State>(
+    handler: ((state: State, moment: Moment) => Answers.Answer<R, State, Next>) | (First & Any),
+    ...options: First extends Any ? [handler: (state: State, moment: Moment) => R, never, never]
       : [options: UpdateOptions]
-  ): (self: Scoped<State>) => Effect.Effect<Handlers.ResultOf<R>, ScopedError, Storage>
+  ): (self: Scoped<State>) => Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
   <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>
@@ -394,26 +395,26 @@ export const update: {
  * @since 0.1.0
  */
 export const updateResult: {
-  <State, const R extends Handlers.ResultPair<Next> | Handlers.Anything, const Next extends State = State>(
-    handler: (state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State, Next>
-  ): (self: Scoped<State>) => Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, const Next extends State = State>(
+    handler: (state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>
+  ): (self: Scoped<State>) => Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
   // No arguments fit. Trying them makes the compiler look at the scope and the handler with the right types in mind, and
   // keep what it sees, before an overload for other arguments makes it look with the wrong ones.
-  <State, const R extends Handlers.ResultPair<Next> | Handlers.Anything, const Next extends State = State, None = true>(
-    self: Scoped<State> | ((state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State, Next>),
-    handler: ((state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State, Next>) | UpdateOptions,
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, const Next extends State = State, None = true>(
+    self: Scoped<State> | ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>),
+    handler: ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>) | UpdateOptions,
     ...none: None extends true ? [never, never, never] : []
-  ): Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
-  <State, const R extends Handlers.ResultPair<Next> | Handlers.Anything, const Next extends State = State>(
+  ): Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, const Next extends State = State>(
     self: Scoped<State>,
-    handler: (state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State, Next>,
+    handler: (state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>,
     options?: UpdateOptions
-  ): Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
-  <State, const R extends Handlers.ResultPair<Next> | Handlers.Anything, First, const Next extends State = State>(
-    handler: ((state: State, moment: Handlers.Moment) => Handlers.ResultAnswer<R, State, Next>) | (First & Any),
-    ...options: First extends Any ? [handler: (state: State, moment: Handlers.Moment) => R, never, never]
+  ): Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, First, const Next extends State = State>(
+    handler: ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>) | (First & Any),
+    ...options: First extends Any ? [handler: (state: State, moment: Moment) => R, never, never]
       : [options: UpdateOptions]
-  ): (self: Scoped<State>) => Effect.Effect<Handlers.SuccessOf<R>, Handlers.FailureOf<R> | ScopedError, Storage>
+  ): (self: Scoped<State>) => Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
   <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>

@@ -243,12 +243,16 @@ Scoped.update(Scoped.all({ int, lamp }), (s) => [{ ...s, run: () => 1 }, s])
 // @ts-expect-error: through a named function
 Scoped.update(int, thunk)
 // @ts-expect-error: through a handler's type
-const impure: Scoped.Handler<number, () => void> = (n) => [() => {}, n]
+export const impure: Scoped.Handler<number, () => void> = (n) => [() => {}, n]
 // @ts-expect-error: through a result handler's type
-const fails: Scoped.ResultHandler<number, 1, () => 1> = () => Result.fail(() => 1)
+export const fails: Scoped.ResultHandler<number, 1, () => 1> = () => Result.fail(() => 1)
 // @ts-expect-error: through a type that lies
-Scoped.update(int, (n) => [n, n] as readonly [Effect.Effect<number>, number])
+Scoped.update(int, () => null! as readonly [Effect.Effect<number>, number])
 // @ts-expect-error: through a generic function
-const lift = <A>(a: A) => Scoped.update(int, (n) => [a, n])
+export const lift = <A>(a: A) => Scoped.update(int, (n) => [a, n])
 // @ts-expect-error: through a generic function of the state
-const grab = <S, A>(scope: Scoped.Scoped<S>, f: (s: S) => A) => Scoped.update(scope, (s) => [f(s), s])
+export const grab = <S, A>(scope: Scoped.Scoped<S>, f: (s: S) => A) => Scoped.update(scope, (s) => [f(s), s])
+// @ts-expect-error: through a handler of any
+export const anything: Scoped.Handler<number, any> = (n) => [Effect.void, n]
+// @ts-expect-error: through a handler of unknown
+export const something: Scoped.Handler<number, unknown> = (n) => [Effect.void, n]

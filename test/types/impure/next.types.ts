@@ -30,6 +30,10 @@ class Admin extends Owner {
 Scoped.update(int, (n) => n + 1)
 // @ts-expect-error: a forgotten pair of an object
 Scoped.update(count, (s) => ({ count: s.count + 1 }))
+// @ts-expect-error: an empty object
+Scoped.update(int, () => ({}))
+// @ts-expect-error: an empty array
+Scoped.update(int, () => [])
 // @ts-expect-error: the state itself
 Scoped.update(count, (s) => s)
 // @ts-expect-error: nothing

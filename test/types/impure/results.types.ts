@@ -67,4 +67,4 @@ Scoped.updateResult(Scoped.all([int, lamp]), (s) => Result.succeed([Effect.void,
 // @ts-expect-error: of a family
 Scoped.updateResult(Users("ada"), (u) => Result.fail(Effect.succeed(u)))
 // @ts-expect-error: through a generic function
-const lift = <E>(e: E) => Scoped.updateResult(int, () => Result.fail(e))
+export const lift = <E>(e: E) => Scoped.updateResult(int, () => Result.fail(e))
