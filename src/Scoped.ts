@@ -319,6 +319,10 @@ const toDuration = (input: Duration.Input | undefined) =>
  *
  * A handler that returns the state it was given writes nothing.
  *
+ * Handlers are pure: see {@link Pure} for what they may give back. Their second argument tells the time, from the
+ * program's `Clock`: `(state, { now }) => …`. What else they need of the world is passed in as an argument of the
+ * function that makes the update. The rule of `effect-scoped/eslint` reports what types cannot see.
+ *
  * Errors: `ConflictError` when the retry schedule is exhausted, `StateError` when the stored state does not fit the
  * schema or the next one cannot be stored, `DriverError` when the store failed, `AmbiguousCommitError` when it cannot
  * be known whether the update was applied, `NotReplicatedError` when it was, but less safely than asked for, `NameError`,

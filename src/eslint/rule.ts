@@ -114,7 +114,7 @@ const problemsOf = (
 ): ReadonlyArray<{ readonly node: Node; readonly problem: Problem }> => {
   const found: Array<{ readonly node: Node; readonly problem: Problem }> = []
   const visit = (node: Node): void => {
-    const problem = isSuspending(node) ?? isImpure(source, node) ?? isMutation(source, handler, node)
+    const problem = isSuspending(handler, node) ?? isImpure(source, node) ?? isMutation(source, handler, node)
     if (problem !== undefined) found.push({ node, problem })
     // One report says enough of `console.log(…)`.
     else children(node).forEach(visit)
@@ -123,18 +123,11 @@ const problemsOf = (
   return found
 }
 
-const isSuspending = (node: Node): Problem | undefined => {
+/** A generator inside of a handler runs to its end there, as in `Result.gen`: only a handler cannot be one. */
+const isSuspending = (handler: Node, node: Node): Problem | undefined => {
   const instead = "Run effects before or after the update, and pass in what the handler needs"
-  if (isFunction(node)) {
-    return node["async"] === true ?
-      { what: "it is async", instead }
-      : node["generator"] === true ?
-      { what: "it is a generator", instead }
-      : undefined
+  if (node.type === "AwaitExpression" || isFunction(node) && node["async"] === true) {
+    return { what: "it is async", instead }
   }
-  return node.type === "AwaitExpression" ?
-    { what: "it awaits", instead }
-    : node.type === "YieldExpression" ?
-    { what: "it yields", instead }
-    : undefined
+  return node === handler && node["generator"] === true ? { what: "it is a generator", instead } : undefined
 }

@@ -55,6 +55,7 @@ const pure: ReadonlyArray<string> = [
   "[state.console, { ...state, fetch: 1, process: 2 }]",
   "{ const { list: [first, ...rest] } = state; rest.push(first); return [first, { list: rest }] }",
   "{ const console = state.log; return [console, state] }",
+  "Result.gen(function*() { return [yield* state.parsed, state] })",
   "{ const set = new Set(); for (const n of state.list) set.add(n); return [[...set], state] }"
 ]
 
@@ -73,6 +74,7 @@ const impure: ReadonlyArray<readonly [string, RegExp | string]> = [
   ["[crypto.randomUUID(), state]", "crypto draws randomness"],
   ["[randomUUID(), state]", "randomUUID comes from \"node:crypto\""],
   ["[globalThis.crypto.randomUUID(), state]", "globalThis reaches the world outside"],
+  ["[state.list.map(async (n) => n), state]", "it is async"],
   // The world
   ["{ console.log(state); return [1, state] }", "console reaches the world outside"],
   ["[process.env.HOME, state]", "process reaches the world outside"],

@@ -1,5 +1,5 @@
 // Handlers in the styles of everyday programs. All of these compile.
-import { Array as Arr, Effect, Function, HashMap, Match, Option, Result, Schema, Struct } from "effect"
+import { Array as Arr, Effect, Function, HashMap, Option, Result, Schema, Struct } from "effect"
 import { Scoped } from "effect-scoped"
 import {
   cart,
@@ -21,7 +21,6 @@ import {
 Scoped.update(numbers, Arr.match({ onEmpty: () => [0, []] as const, onNonEmpty: (xs) => [xs.length, xs] as const }))
 Scoped.update(int, (n) => Function.pipe(n, (n) => [n, n + 1]))
 Scoped.update(int, (n) => Function.pipe(n, (n) => [n, n + 1] as const))
-Scoped.update(job, Match.type<any>().pipe(Match.orElse((j) => [1, j] as const)) as Scoped.Handler<any, number>)
 Scoped.update(cart, (c) => [Struct.omit(c, ["owner"]), c])
 Scoped.update(cart, (c) => [c.items.at(-1), { ...c, items: c.items.with(0, { id: "x", price: 1, tags: [] }) }])
 Scoped.update(cart, (c) => [Object.groupBy(c.items, (i) => i.id), c])
