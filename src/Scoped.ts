@@ -366,8 +366,7 @@ export const update: {
   ): Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
   <State, const R extends Answers.Pair<Next> | Answers.Anything, First, const Next extends State = State>(
     handler: ((state: State, moment: Moment) => Answers.Answer<R, State, Next>) | (First & Any),
-    ...options: First extends Any ? [handler: (state: State, moment: Moment) => R, never, never]
-      : [options: UpdateOptions]
+    ...options: First extends Any ? [never, never, never] : [options: UpdateOptions]
   ): (self: Scoped<State>) => Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
@@ -416,8 +415,7 @@ export const updateResult: {
   ): Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
   <State, const R extends Answers.ResultPair<Next> | Answers.Anything, First, const Next extends State = State>(
     handler: ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>) | (First & Any),
-    ...options: First extends Any ? [handler: (state: State, moment: Moment) => R, never, never]
-      : [options: UpdateOptions]
+    ...options: First extends Any ? [never, never, never] : [options: UpdateOptions]
   ): (self: Scoped<State>) => Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
