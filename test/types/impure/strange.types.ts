@@ -32,8 +32,6 @@ Scoped.update(int, (n) => [Math, n])
 // @ts-expect-error
 Scoped.update(int, (n) => [JSON, n])
 // @ts-expect-error
-Scoped.update(int, (n) => [globalThis, n])
-// @ts-expect-error
 Scoped.update(int, (n) => [import("node:fs"), n])
 // @ts-expect-error
 Scoped.update(int, (n) => [new Map([["a", Option.some(new Map([["b", () => n]]))]]), n])
