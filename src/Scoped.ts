@@ -16,19 +16,20 @@ import * as Option from "effect/Option"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
 import * as Record from "effect/Record"
-import type * as EffectResult from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { Moment } from "./Handler.ts"
+import type * as Answers from "./internal/answer.ts"
 import type { Part } from "./internal/engine/target.ts"
 import * as Target from "./internal/engine/target.ts"
 import type { Kind } from "./internal/engine/update.ts"
 import * as Name from "./internal/name.ts"
 import * as Codec from "./internal/state/codec.ts"
 import * as Initial from "./internal/state/initial.ts"
-import type { Pure } from "./Pure.ts"
 import { type DriverError, NameError, type ScopedError } from "./ScopedError.ts"
 import { type Retry, Storage } from "./Storage.ts"
 
+export type { Handler, Moment, ResultHandler } from "./Handler.ts"
 export type { Pure } from "./Pure.ts"
 
 const TypeId = "~effect-scoped/Scoped" as const
@@ -74,31 +75,6 @@ export interface Family<in out Key, in out State> {
   readonly name: string
   readonly keys: Stream.Stream<Key, DriverError, Storage>
 }
-
-/**
- * A pure function from the current state to a result and the next state.
- *
- * It may run more than once, on different states, and what it throws is a defect of its caller alone.
- *
- * `Next` is the type of the next state as it was written: arrays in it are seen as tuples where the state has tuples. A
- * state type with mutable arrays, which schemas only make when asked to, needs them as variables of that type.
- *
- * @category models
- * @since 0.1.0
- */
-export type Handler<State, A, Next extends State = State> = (
-  state: State
-) => readonly [result: A & Pure<A, State>, next: Next]
-
-/**
- * A {@link Handler} that may abort: a failure writes nothing and arrives in the error channel of the update.
- *
- * @category models
- * @since 0.1.0
- */
-export type ResultHandler<State, A, E, Next extends State = State> = (
-  state: State
-) => EffectResult.Result<readonly [result: A & Pure<A, State>, next: Next], E & Pure<E, State>>
 
 /**
  * Options of a single update.
@@ -355,6 +331,10 @@ const lifetimeOf = (name: string, input: Duration.Input | undefined): Duration.D
  *
  * A handler that returns the state it was given writes nothing.
  *
+ * Handlers are pure: see {@link Pure} for what they may give back. Their second argument tells the time, from the
+ * program's `Clock`: `(state, { now }) => …`. What else they need of the world is passed in as an argument of the
+ * function that makes the update. The rule of `effect-scoped/eslint` reports what types cannot see.
+ *
  * Errors: `ConflictError` when the retry schedule is exhausted, `StateError` when the stored state does not fit the
  * schema or the next one cannot be stored, `DriverError` when the store failed, `AmbiguousCommitError` when it cannot
  * be known whether the update was applied, `NotReplicatedError` when it was, but less safely than asked for, `NameError`,
@@ -381,23 +361,29 @@ const lifetimeOf = (name: string, input: Duration.Input | undefined): Duration.D
  * @since 0.1.0
  */
 export const update: {
-  <State, A, const Next extends State = State>(
-    handler: Handler<State, A, Next>,
-    options?: UpdateOptions
-  ): (self: Scoped<State>) => Effect.Effect<A, ScopedError, Storage>
-  <State, A, const Next extends State = State>(
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, const Next extends State = State>(
+    handler: (state: State, moment: Moment) => Answers.Answer<R, State, Next>
+  ): (self: Scoped<State>) => Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
+  // No arguments fit. Trying them makes the compiler look at the scope and the handler with the right types in mind, and
+  // keep what it sees, before an overload for other arguments makes it look with the wrong ones.
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, const Next extends State = State, None = true>(
+    self: Scoped<State> | ((state: State, moment: Moment) => Answers.Answer<R, State, Next>),
+    handler: ((state: State, moment: Moment) => Answers.Answer<R, State, Next>) | UpdateOptions,
+    ...none: None extends true ? [never, never, never] : []
+  ): Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, const Next extends State = State>(
     self: Scoped<State>,
-    handler: Handler<State, A, Next>,
+    handler: (state: State, moment: Moment) => Answers.Answer<R, State, Next>,
     options?: UpdateOptions
-  ): Effect.Effect<A, ScopedError, Storage>
+  ): Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
+  <State, const R extends Answers.Pair<Next> | Answers.Anything, First, const Next extends State = State>(
+    handler: ((state: State, moment: Moment) => Answers.Answer<R, State, Next>) | (First & Any),
+    ...options: First extends Any ? [never, never, never] : [options: UpdateOptions]
+  ): (self: Scoped<State>) => Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
-  <State, A>(
-    self: Scoped<State>,
-    handler: Handler<State, A>,
-    options?: UpdateOptions
-  ): Effect.Effect<A, ScopedError, Storage> =>
-    run(self, "update", handler, options) as Effect.Effect<A, ScopedError, Storage>
+  <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>
+    run(self, "update", handler, options)
 )
 
 /**
@@ -424,23 +410,29 @@ export const update: {
  * @since 0.1.0
  */
 export const updateResult: {
-  <State, A, E, const Next extends State = State>(
-    handler: ResultHandler<State, A, E, Next>,
-    options?: UpdateOptions
-  ): (self: Scoped<State>) => Effect.Effect<A, E | ScopedError, Storage>
-  <State, A, E, const Next extends State = State>(
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, const Next extends State = State>(
+    handler: (state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>
+  ): (self: Scoped<State>) => Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
+  // No arguments fit. Trying them makes the compiler look at the scope and the handler with the right types in mind, and
+  // keep what it sees, before an overload for other arguments makes it look with the wrong ones.
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, const Next extends State = State, None = true>(
+    self: Scoped<State> | ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>),
+    handler: ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>) | UpdateOptions,
+    ...none: None extends true ? [never, never, never] : []
+  ): Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, const Next extends State = State>(
     self: Scoped<State>,
-    handler: ResultHandler<State, A, E, Next>,
+    handler: (state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>,
     options?: UpdateOptions
-  ): Effect.Effect<A, E | ScopedError, Storage>
+  ): Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
+  <State, const R extends Answers.ResultPair<Next> | Answers.Anything, First, const Next extends State = State>(
+    handler: ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>) | (First & Any),
+    ...options: First extends Any ? [never, never, never] : [options: UpdateOptions]
+  ): (self: Scoped<State>) => Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
 } = dual(
   (args) => isScoped(args[0]),
-  <State, A, E>(
-    self: Scoped<State>,
-    handler: ResultHandler<State, A, E>,
-    options?: UpdateOptions
-  ): Effect.Effect<A, E | ScopedError, Storage> =>
-    run(self, "result", handler, options) as Effect.Effect<A, E | ScopedError, Storage>
+  <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>
+    run(self, "result", handler, options)
 )
 
 const run = <State>(
