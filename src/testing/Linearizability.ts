@@ -58,6 +58,7 @@ export interface Call<out Input, out Output> {
  * - `step`: the answer to a call and the next state; pure, like a handler.
  * - `keys`: what a call touches. Calls that have no key in common, also not by way of others, are checked apart from
  *   each other. Default: every call may touch everything.
+ * - `reads`: whether an input never changes any state. Histories of many calls at once are checked faster for it.
  * - `accepts`: whether an answer is the one that `step` gave. Default: `Equal.equals`.
  *
  * States and answers are compared with `Equal.equals`.
@@ -69,6 +70,7 @@ export interface Model<State, Input, Output> {
   readonly initial: State
   readonly step: (state: State, input: Input) => readonly [output: Output, next: State]
   readonly keys?: ((input: Input) => Iterable<string>) | undefined
+  readonly reads?: ((input: Input) => boolean) | undefined
   readonly accepts?: ((output: Output, expected: Output) => boolean) | undefined
 }
 

@@ -2,3 +2,4 @@
  * @since 0.1.0
  */
 export * as Linearizability from "./Linearizability.ts"
+export * as Simulation from "./Simulation.ts"

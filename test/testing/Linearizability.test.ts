@@ -9,6 +9,7 @@ type Input =
   | { readonly read: string }
   | { readonly write: string; readonly value: number }
   | { readonly add: string }
+  | { readonly clear: string }
   | { readonly readAll: ReadonlyArray<string> }
   | { readonly takeIfBoth: string; readonly other: string }
 
@@ -23,6 +24,7 @@ const registers: Model<State, Input, unknown> = {
       const sum = (state[input.add] ?? 0) + 1
       return [sum, { ...state, [input.add]: sum }]
     }
+    if ("clear" in input) return ["ok", { ...state, [input.clear]: 0 }]
     if ("takeIfBoth" in input) {
       // On call are at least one: whoever leaves makes sure of the other.
       const may = (state[input.takeIfBoth] ?? 0) === 1 && (state[input.other] ?? 0) === 1
@@ -39,7 +41,10 @@ const registers: Model<State, Input, unknown> = {
       ? [input.add]
       : "takeIfBoth" in input
       ? [input.takeIfBoth, input.other]
-      : [input.write]
+      : "clear" in input
+      ? [input.clear]
+      : [input.write],
+  reads: (input) => "read" in input || "readAll" in input
 }
 
 const call = (called: number, returned: number, input: Input, output: unknown): Call<Input, unknown> => ({
@@ -93,6 +98,12 @@ describe("Linearizability.check", () => {
       doubtful(0, { add: "x" }, 5),
       call(2, 3, { read: "x" }, 0),
       call(6, 7, { read: "x" }, 1)
+    ]],
+    ["a removal that had nothing to remove at first", [
+      call(0, 9, { clear: "x" }, "ok"),
+      doubtful(1, { add: "x" }),
+      doubtful(2, { add: "y" }),
+      call(20, 21, { readAll: ["x", "y"] }, [0, 1])
     ]],
     ["many without an answer, one of which happened", [
       ...Array.from({ length: 30 }, (_, i) => doubtful(i, { write: "x", value: i })),
@@ -215,7 +226,7 @@ describe("Linearizability.check", () => {
   const small = Schema.Array(Schema.Struct({
     called: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8 })),
     lasts: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
-    kind: Schema.Literals(["add", "add", "read", "both"]),
+    kind: Schema.Literals(["add", "add", "clear", "read", "both"]),
     name: Schema.Literals(["x", "y"]),
     output: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3 })),
     outcome: Schema.Literals(["answered", "answered", "answered", "applied", "unknown", "crashed"])
@@ -226,9 +237,9 @@ describe("Linearizability.check", () => {
       const history = drawn.map(({ called, kind, lasts, name, outcome, output }): Call<Input, unknown> => ({
         called,
         returned: outcome === "crashed" ? Infinity : called + lasts,
-        input: kind === "add" ? { add: name } : kind === "read" ? { read: name } : { readAll: ["x", "y"] },
+        input: kind === "add" ? { add: name } : kind === "clear" ? { clear: name } : kind === "read" ? { read: name } : { readAll: ["x", "y"] },
         outcome: outcome === "answered"
-          ? answered(kind === "both" ? [output % 2, output >> 1] : output)
+          ? answered(kind === "clear" ? "ok" : kind === "both" ? [output % 2, output >> 1] : output)
           : outcome === "applied"
           ? applied
           : unknown

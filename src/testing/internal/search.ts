@@ -113,8 +113,8 @@ export const search = <State, Input, Output>(
         if (outcome._tag === "Unknown" && (next === frame.state || Equal.equals(next, frame.state))) continue
         frame.progressed = true
         frame.dropped = list.take(at)
-        // Nothing is lost by letting a call that changes nothing take effect as soon as it can: no other needs trying.
-        if (frame.dropped.length === 0 && (next === frame.state || Equal.equals(next, frame.state))) {
+        // Nothing is lost by letting a read take place as soon as it can: no other needs to be tried.
+        if (frame.dropped.length === 0 && model.reads?.(input) === true) {
           frame.candidates = [at]
           frame.next = 1
         }
