@@ -34,8 +34,8 @@ import * as Linearizability from "./Linearizability.ts"
  * How much goes wrong, as probabilities.
  *
  * - `network`: of a fault of a call to the store. Default: 0.2.
- * - `writers`: of an interruption, a crash or a closing before a call is made. Default: 0.15.
- * - `store`: of a restart before a call is made. Default: 0.05.
+ * - `writers`: of an interruption, a crash, a closing or a cut connection while a call is on its way. Default: 0.15.
+ * - `store`: of a restart while a call is on its way. Default: 0.05.
  * - `failover`: whether a restart may forget the last commits, as a replica does that had not got them yet. Then
  *   acknowledged calls may be lost, and only `check` and that everything ends are looked at. Default: `false`.
  *
@@ -185,8 +185,7 @@ export const make = <const Operation, Output, State>(
   return {
     plan: (seed) =>
       Plan.draw(seed, {
-        operation: (random) =>
-          Effect.runSync(Effect.provideService(options.operation, Random.Random, random.service)),
+        operation: (random) => Effect.runSync(Effect.provideService(options.operation, Random.Random, random.service)),
         writers: options.writers ?? 3,
         calls: options.calls ?? 12,
         faults: {

@@ -21,7 +21,7 @@ const schema = Schema.Array(Schema.Int)
 const scopes = {
   plain: Scoped.make("plain", { schema, initial: [] }),
   other: Scoped.make("other", { schema, initial: [] }),
-  short: Scoped.make("short", { schema, initial: [], idleTimeToLive: "5 seconds" })
+  short: Scoped.make("short", { schema, initial: [], idleTimeToLive: "7 seconds" })
 }
 
 const names: ReadonlyArray<Name> = ["plain", "other", "short"]
@@ -52,6 +52,13 @@ const operation = Effect.gen(function*(): Effect.fn.Return<Operation> {
   return kind === "both" || kind === "copy" || kind === "getBoth" ? { do: kind, from, to, id } : { do: kind, to, id }
 })
 
+/** What makes, changes, removes and sees one scope. */
+const onlyPlain = Effect.gen(function*(): Effect.fn.Return<Operation> {
+  const kinds = ["append", "append", "get", "remove"] as const
+  const id = yield* Random.nextIntBetween(0, 100_000)
+  return { do: kinds[yield* Random.nextIntBetween(0, kinds.length - 1)]!, to: "plain", id }
+})
+
 export type Answer = ReadonlyArray<Log> | ReadonlyArray<string> | Log | { readonly aborted: Log } | undefined
 
 /** The answer to an operation is what it found. */
@@ -62,13 +69,15 @@ const run = (operation: Operation): Effect.Effect<Answer, ScopedError, Storage.S
     case "append":
       return Scoped.update(scopes[to], (log) => [log, [...log, id]])
     case "abort":
-      return Scoped.updateResult(scopes[to], (log): Result.Result<readonly [Log, Log], { readonly aborted: Log }> =>
-        Result.fail({ aborted: log })).pipe(
-          Effect.catchIf(
-            (error): error is { readonly aborted: Log } => "aborted" in error,
-            Effect.succeed
-          )
+      return Scoped.updateResult(
+        scopes[to],
+        (log): Result.Result<readonly [Log, Log], { readonly aborted: Log }> => Result.fail({ aborted: log })
+      ).pipe(
+        Effect.catchIf(
+          (error): error is { readonly aborted: Log } => "aborted" in error,
+          Effect.succeed
         )
+      )
     case "remove":
       return Effect.as(Scoped.remove(scopes[to]), undefined)
     case "get":
@@ -162,6 +171,13 @@ const watched = [
 export const simulations = {
   calls: Simulation.make<Operation, Answer, State>(options),
   watchers: Simulation.make<Operation, Answer, State>({ ...options, calls: 8, writers: 2, watch: watched }),
+  forgetful: Simulation.make<Operation, Answer, State>({
+    ...options,
+    operation: onlyPlain,
+    calls: 16,
+    storage: { retention: "10 seconds" },
+    faults: { writers: 0.4, store: 0.1 }
+  }),
   crowds: Simulation.make<Operation, Answer, State>({
     ...options,
     calls: 40,

@@ -237,7 +237,13 @@ describe("Linearizability.check", () => {
       const history = drawn.map(({ called, kind, lasts, name, outcome, output }): Call<Input, unknown> => ({
         called,
         returned: outcome === "crashed" ? Infinity : called + lasts,
-        input: kind === "add" ? { add: name } : kind === "clear" ? { clear: name } : kind === "read" ? { read: name } : { readAll: ["x", "y"] },
+        input: kind === "add"
+          ? { add: name }
+          : kind === "clear"
+          ? { clear: name }
+          : kind === "read"
+          ? { read: name }
+          : { readAll: ["x", "y"] },
         outcome: outcome === "answered"
           ? answered(kind === "clear" ? "ok" : kind === "both" ? [output % 2, output >> 1] : output)
           : outcome === "applied"

@@ -12,7 +12,10 @@ const width = 40
 export const table = (events: ReadonlyArray<Event>): string => {
   const lanes = [...new Set(events.map(({ lane }) => lane))].toSorted()
   const widths = lanes.map((lane) =>
-    Math.min(width, Math.max(lane.length, ...events.filter((event) => event.lane === lane).map(({ text }) => text.length)))
+    Math.min(
+      width,
+      Math.max(lane.length, ...events.filter((event) => event.lane === lane).map(({ text }) => text.length))
+    )
   )
   const line = (time: string, cells: ReadonlyArray<string>) =>
     `${time.padStart(12)}  ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ")}`.trimEnd()

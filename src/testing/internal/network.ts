@@ -49,7 +49,7 @@ const readFates: ReadonlyArray<Fate> = ["slow", "unreachable", "requestLost", "a
 export interface Weather {
   /** The fate of the `n`th call of a process. */
   readonly fate: (process: number, n: number, choices: ReadonlyArray<Fate>) => Fate
-  /** What is older than this cannot make a scope any more: nothing would tell that it has been made before. */
+  /** What was first sent longer ago, and was held back since, cannot create a scope any more. */
   readonly retention: number
   readonly trace: ((lane: number, text: string) => void) | undefined
 }
@@ -63,8 +63,12 @@ export class Network {
   private readonly world: World
   private readonly store: Store
   private readonly weather: Weather
-  private readonly open = new Set<{ readonly fail: () => void }>()
+  private readonly open = new Set<{ readonly process: Process; readonly fail: () => void }>()
+  /** Until when a process cannot reach the store, and how often that has happened to it. */
+  private readonly cuts = new Map<Process, { readonly until: number; readonly times: number }>()
   private readonly watchers = new Set<Watcher>()
+  /** When a transaction was sent for the first time, by the revision that it writes. */
+  private readonly firstSent = new Map<string, number>()
   private up = true
   /** Grows when all connections break. What was sent before does not arrive after. */
   private era = 0
@@ -91,6 +95,29 @@ export class Network {
         for (const name of watcher.names) this.hint(watcher, name)
       }
     })
+  }
+
+  /** A process is cut off from the store for so many milliseconds. */
+  partition(process: Process, millis: number): void {
+    this.cuts.set(process, { until: this.world.now + millis, times: (this.cuts.get(process)?.times ?? 0) + 1 })
+    for (const call of this.open) {
+      if (call.process === process) call.fail()
+    }
+    this.world.after(millis, () => {
+      for (const watcher of this.watchers) {
+        if (watcher.process !== process) continue
+        for (const name of watcher.names) this.hint(watcher, name)
+      }
+    }, process)
+  }
+
+  private reachable(process: Process): boolean {
+    return this.up && (this.cuts.get(process)?.until ?? 0) <= this.world.now
+  }
+
+  /** Grows when the connection of a process breaks. */
+  private eraOf(process: Process): number {
+    return this.era + (this.cuts.get(process)?.times ?? 0)
   }
 
   applied(names: ReadonlyArray<string>): void {
@@ -123,6 +150,10 @@ export class Network {
   }
 
   private commit(process: Process, batch: ReadonlyArray<Transaction>, next: () => Draw) {
+    for (const transaction of batch) {
+      const mark = markOf(transaction)
+      if (mark !== undefined && !this.firstSent.has(mark)) this.firstSent.set(mark, this.world.now)
+    }
     return this.call(
       process,
       "commit",
@@ -132,7 +163,7 @@ export class Network {
         const failing = fate === "oneFails" ? draw.below(batch.length) : -1
         return batch.map((transaction, i): Verdict | DriverError => {
           if (i === failing) return broken("commit", "Unknown", false)
-          if (age >= this.weather.retention && transaction.some(creates)) return broken("commit", "Unknown", true)
+          if (age > 0 && this.forgotten(transaction)) return broken("commit", "Unknown", true)
           const verdict = this.store.commit(transaction)
           this.weather.trace?.(
             process.id,
@@ -149,6 +180,12 @@ export class Network {
     )
   }
 
+  /** Whether a request was held back for so long that nothing would tell any more that it has been applied before. */
+  private forgotten(transaction: Transaction): boolean {
+    const since = this.firstSent.get(markOf(transaction) ?? "")
+    return since !== undefined && this.world.now - since >= this.weather.retention && transaction.some(creates)
+  }
+
   private call<A>(
     process: Process,
     operation: "read" | "commit" | "names",
@@ -162,7 +199,7 @@ export class Network {
       const { n, random: draw } = next()
       const fate = this.weather.fate(process.id, n, choices)
       const commits = operation === "commit"
-      const era = this.era
+      const era = this.eraOf(process)
       const sent = world.now
       let settled = false
       const end = () => {
@@ -179,13 +216,13 @@ export class Network {
         if (!settled) this.weather.trace?.(process.id, `${reason}${inDoubt ? ", in doubt" : ""}: ${what}`)
         settle(Effect.fail(broken(operation, reason, inDoubt)), delay)
       }
-      const call = { fail: () => fail("Unavailable", commits, travel(draw)) }
+      const call = { process, fail: () => fail("Unavailable", commits, travel(draw)) }
       const arrive = (delay: number, held: boolean, answered: (answer: A) => void) => {
         this.inFlight++
         world.after(delay, () => {
           this.inFlight--
           // What somebody on the way held back comes by another connection.
-          if (!this.up || (!held && era !== this.era)) return
+          if (!this.up || (!held && era !== this.eraOf(process))) return
           answered(work(fate, draw, held ? world.now - sent : 0))
         })
       }
@@ -195,7 +232,7 @@ export class Network {
       const nothing = () => {}
 
       this.open.add(call)
-      if (!this.up) {
+      if (!this.reachable(process)) {
         fail("Unavailable", false, travel(draw))
         return Effect.sync(end)
       }
@@ -251,7 +288,7 @@ export class Network {
             take: (name) => Queue.offerUnsafe(queue, name)
           }
           const cancel = this.world.after(travel(draw), () => {
-            if (!this.up) {
+            if (!this.reachable(process)) {
               Queue.failCauseUnsafe(queue, Cause.fail(broken("changes", "Unavailable", false)))
               return
             }
@@ -270,7 +307,7 @@ export class Network {
 
   private hint(watcher: Watcher, name: string): void {
     this.world.after(travel(watcher.draw), () => {
-      if (this.watchers.has(watcher)) watcher.take(name)
+      if (this.watchers.has(watcher) && this.reachable(watcher.process)) watcher.take(name)
     }, watcher.process)
   }
 
@@ -294,6 +331,9 @@ interface Watcher {
   readonly draw: Seeded
   readonly take: (name: string) => unknown
 }
+
+const markOf = (transaction: Transaction): string | undefined =>
+  transaction.find(({ next }) => next !== undefined)?.next?.revision
 
 const creates = ({ expected, next }: Transaction[number]): boolean => expected === null && next !== undefined
 

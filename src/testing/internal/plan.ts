@@ -7,6 +7,7 @@ export type Step<Operation> =
   & (
     | { readonly _tag: "call"; readonly writer: number; readonly operation: Operation }
     | { readonly _tag: "interrupt" | "crash" | "close"; readonly writer: number }
+    | { readonly _tag: "partition"; readonly writer: number; readonly millis: number }
     | { readonly _tag: "restart"; readonly millis: number; readonly lost: number }
   )
 
@@ -27,6 +28,9 @@ export interface Faults {
   readonly store: number
   readonly failover: boolean
 }
+
+/** How long the store is away, in milliseconds. */
+const outages = [1, 50, 3_000, 25_000]
 
 /** Draws a plan. Most runs meet a few of the faults only, so that these are not lost among others. */
 export const draw = <Operation>(seed: number, options: {
@@ -49,15 +53,23 @@ export const draw = <Operation>(seed: number, options: {
     // At once, a little later, or so much later that things have expired or are forgotten.
     at += gap < 0.5 ? 0 : gap < 0.9 ? random.below(20) : gap < 0.97 ? random.below(10_000) : random.below(20) * 60_000
     const writer = random.below(writers)
+    steps.push({ at, _tag: "call", writer, operation: options.operation(random) })
+    // While the call is on its way, more often than not.
+    const soon = at + random.below(6 * 1024) / 1024
     if (random.chance(processes)) {
-      steps.push({ at, _tag: random.choice(["interrupt", "interrupt", "crash", "close"] as const), writer })
+      const _tag = random.choice(["interrupt", "interrupt", "crash", "close", "partition"] as const)
+      steps.push(
+        _tag === "partition"
+          ? { at: soon, _tag, writer, millis: random.choice(outages) }
+          : { at: soon, _tag, writer }
+      )
     }
     if (random.chance(store)) {
       const lost = options.faults.failover && random.chance(0.5) ? 1 + random.below(3) : 0
-      steps.push({ at, _tag: "restart", millis: random.choice([1, 50, 3_000]), lost })
+      steps.push({ at: soon, _tag: "restart", millis: random.choice(outages), lost })
     }
-    steps.push({ at, _tag: "call", writer: random.below(writers), operation: options.operation(random) })
   }
+  steps.sort((one, other) => one.at - other.at)
   return { seed, writers, network, fates: undefined, steps }
 }
 
@@ -101,7 +113,9 @@ export const shrink = <Operation>(
     }
     for (let i = 0; i < best.steps.length; i++) {
       const step = best.steps[i]!
-      if (step._tag === "call" && step.writer > 0) accept({ ...best, steps: best.steps.with(i, { ...step, writer: 0 }) })
+      if (step._tag === "call" && step.writer > 0) {
+        accept({ ...best, steps: best.steps.with(i, { ...step, writer: 0 }) })
+      }
     }
   }
   return best

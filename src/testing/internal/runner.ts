@@ -11,7 +11,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ScopedError } from "../../ScopedError.ts"
 import * as Storage from "../../Storage.ts"
-import { applied, answered, type Call, type Outcome, unknown } from "../Linearizability.ts"
+import { answered, applied, type Call, type Outcome, unknown } from "../Linearizability.ts"
 import type { Event } from "./lanes.ts"
 import { type Fate, Network } from "./network.ts"
 import type { Plan, Step } from "./plan.ts"
@@ -48,7 +48,9 @@ interface Made<Operation, Output> {
 /** What a run came to. */
 export interface Ran<Operation, Output> {
   readonly history: ReadonlyArray<Call<Operation, Output>>
-  readonly errors: ReadonlyArray<{ readonly operation: Operation; readonly error: ScopedError; readonly millis: number }>
+  readonly errors: ReadonlyArray<
+    { readonly operation: Operation; readonly error: ScopedError; readonly millis: number }
+  >
   readonly events: ReadonlyArray<Event>
   /** The fates of the calls to the store that did not go well. */
   readonly fates: ReadonlyMap<string, Fate>
@@ -146,9 +148,8 @@ const simulate = <Operation, Output>(
 
   // ---- The writers
 
-  const laneOf = (process: number) => process >= incarnations * plan.writers ? "end" : `w${
-    Math.floor(process / incarnations) + 1
-  }`
+  const laneOf = (process: number) =>
+    process >= incarnations * plan.writers ? "end" : `w${Math.floor(process / incarnations) + 1}`
   const writers: Array<Writer | undefined> = Array.from({ length: plan.writers + 1 })
   const lives = Array.from({ length: plan.writers + 1 }, () => 0)
 
@@ -252,7 +253,9 @@ const simulate = <Operation, Output>(
       one.returned = ended
       return
     }
-    if (reason._tag === "Die") return fail("defect", `${one.client}: ${format(one.input)} died: ${Cause.pretty(exit.cause)}`)
+    if (reason._tag === "Die") {
+      return fail("defect", `${one.client}: ${format(one.input)} died: ${Cause.pretty(exit.cause)}`)
+    }
     one.error = reason.error
     switch (reason.error._tag) {
       case "AmbiguousCommitError":
@@ -308,6 +311,12 @@ const simulate = <Operation, Output>(
       case "crash":
       case "close":
         return stop(step.writer, step._tag)
+      case "partition": {
+        const writer = writers[step.writer]
+        if (writer === undefined) return
+        note(laneOf(writer.process.id), () => `is cut off for ${step.millis} ms`)
+        return network.partition(writer.process, step.millis)
+      }
       case "restart": {
         note("store", () => step.lost > 0 ? `fails over, and forgets ${step.lost} commits` : "restarts")
         network.restart(step.millis, step.lost)
@@ -357,7 +366,9 @@ const simulate = <Operation, Output>(
   for (const operation of spec.observe) {
     if (fault !== undefined) break
     call(plan.writers, operation)
-    if (!until(() => openCalls().length === 0, patience)) fail("hangs", `Never answered at the end: ${format(operation)}`)
+    if (!until(() => openCalls().length === 0, patience)) {
+      fail("hangs", `Never answered at the end: ${format(operation)}`)
+    }
   }
   if (fault === undefined) {
     for (const one of made.slice(before)) {
@@ -391,9 +402,7 @@ const simulate = <Operation, Output>(
     history: made.flatMap(({ called, client, input, outcome, returned }) =>
       outcome === undefined ? [] : { called, client, input, outcome, returned }
     ),
-    errors: made.flatMap(({ error, input, millis }) =>
-      error === undefined ? [] : { operation: input, error, millis }
-    ),
+    errors: made.flatMap(({ error, input, millis }) => error === undefined ? [] : { operation: input, error, millis }),
     events,
     fates: plan.fates ?? fates,
     fault,
