@@ -29,8 +29,11 @@ const attempt = (simulation: string): string | undefined => {
       [
         "--conditions=effect-scoped-source",
         "test/campaign/campaign.ts",
-        ...["--only", simulation, "--seed", "1", "--faults", "1", "--runs", values.runs, "--minutes"],
-        String(Number(values.seconds) / 60)
+        `--only=${simulation}`,
+        `--runs=${values.runs}`,
+        `--minutes=${Number(values.seconds) / 60}`,
+        "--seed=1",
+        "--faults=1"
       ],
       { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 2_000 * Number(values.seconds) }
     )

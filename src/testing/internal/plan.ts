@@ -89,8 +89,8 @@ export const shrink = <Operation>(
     best = candidate
     return true
   }
-  for (let before: Plan<Operation> | undefined; before !== best && left > 0;) {
-    before = best
+  for (;;) {
+    const before = best
     for (let size = Math.ceil(best.steps.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
       for (let from = best.steps.length - size; from >= 0; from -= size) {
         accept({ ...best, steps: [...best.steps.slice(0, from), ...best.steps.slice(from + size)] })
@@ -117,6 +117,6 @@ export const shrink = <Operation>(
         accept({ ...best, steps: best.steps.with(i, { ...step, writer: 0 }) })
       }
     }
+    if (best === before || left <= 0) return best
   }
-  return best
 }
