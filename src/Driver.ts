@@ -64,6 +64,9 @@ export const expired = (revision: string): string => `${revision} expired`
  *   {@link expired}. Absent for data that stays, and for a tombstone.
  * - `retention`: how long a tombstone stays, counted from when it became one; after that there is no record. Present
  *   where `next` is a tombstone or expires.
+ * - `claim`: the writer that asks, where others come before it again and again. A driver may let it go before the others
+ *   for a moment. That is advice: it must not change any verdict, and nobody may wait longer than some milliseconds for
+ *   a writer that does not come.
  *
  * @category models
  * @since 0.1.0
@@ -74,6 +77,7 @@ export interface Write {
   readonly next: Record | undefined
   readonly expiresIn?: Duration.Duration | undefined
   readonly retention?: Duration.Duration | undefined
+  readonly claim?: string | undefined
 }
 
 /**

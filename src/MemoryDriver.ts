@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict, type Write } from "./Driver.ts"
+import { Claims } from "./internal/memory/claims.ts"
 import { Watchers } from "./internal/watchers.ts"
 import * as Storage from "./Storage.ts"
 
@@ -72,6 +73,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
   const entries = new Map<string, Entry>()
   const expiring = new Set<string>()
   const watchers = new Watchers()
+  const claims = new Claims(clock)
 
   const drop = (name: string): void => {
     entries.delete(name)
@@ -122,6 +124,12 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     watchers.hint(name)
   }
 
+  const decide = (transaction: Transaction): Verdict => {
+    const verdict = apply(transaction, clock.currentTimeMillisUnsafe())
+    claims.note(transaction, verdict.committed)
+    return verdict
+  }
+
   const apply = (transaction: Transaction, now: number): Verdict => {
     for (const { expected, name } of transaction) {
       if ((find(name, now)?.record.revision ?? null) !== expected) {
@@ -141,17 +149,20 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
       dataBytes: options?.limits?.dataBytes ?? 16 * 1024 * 1024,
       scopesPerTransaction: options?.limits?.scopesPerTransaction ?? 1000
     },
-    parallelism: 1,
+    // One that waits for somebody's turn does not hold up the others.
+    parallelism: 8,
     read: (names) =>
       Effect.sync(() => {
         const now = clock.currentTimeMillisUnsafe()
         return names.map((name) => read(name, now))
       }),
     commit: (batch) =>
-      Effect.sync(() => {
-        const now = clock.currentTimeMillisUnsafe()
-        return batch.map((transaction) => apply(transaction, now))
-      }),
+      Effect.suspend(() =>
+        claims.none ? Effect.succeed(batch.map(decide)) : Effect.forEach(
+          batch,
+          (transaction) => Effect.map(claims.turn(transaction), () => decide(transaction))
+        )
+      ),
     changes: (names) => watchers.watch(names),
     names: (prefix) =>
       Stream.suspend(() => {

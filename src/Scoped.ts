@@ -19,11 +19,12 @@ import * as Record from "effect/Record"
 import type * as EffectResult from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Codec from "./internal/codec.ts"
+import type { Part } from "./internal/engine/target.ts"
+import * as Target from "./internal/engine/target.ts"
+import type { Kind } from "./internal/engine/update.ts"
 import * as Name from "./internal/name.ts"
-import type { Part } from "./internal/target.ts"
-import * as Target from "./internal/target.ts"
-import type { Kind } from "./internal/update.ts"
+import * as Codec from "./internal/state/codec.ts"
+import * as Initial from "./internal/state/initial.ts"
 import type { Pure } from "./Pure.ts"
 import { type DriverError, NameError, type ScopedError } from "./ScopedError.ts"
 import { type Retry, Storage } from "./Storage.ts"
@@ -181,8 +182,8 @@ export const make = <S extends Schema.Codec<unknown, unknown>>(name: string, opt
       scope: name,
       name: Name.segment(name),
       codec,
-      initial: Codec.once(codec, () => options.initial),
-      idleTimeToLive: toDuration(options.idleTimeToLive)
+      initial: Initial.once(codec, () => options.initial),
+      idleTimeToLive: lifetimeOf(name, options.idleTimeToLive)
     }),
     options.retry
   )
@@ -233,7 +234,7 @@ export const family = <Key, S extends Schema.Codec<unknown, unknown>>(name: stri
   readonly idleTimeToLive?: Duration.Input | undefined
 }): Family<Key, S["Type"]> => {
   const codec = Codec.of(options.schema)
-  const idleTimeToLive = toDuration(options.idleTimeToLive)
+  const idleTimeToLive = lifetimeOf(name, options.idleTimeToLive)
   const encode = Schema.encodeUnknownExit(options.key)
   const decode = Schema.decodeUnknownExit(options.key)
   const prefix = `${Name.segment(name)}/`
@@ -249,7 +250,7 @@ export const family = <Key, S extends Schema.Codec<unknown, unknown>>(name: stri
       scope,
       name: prefix + Name.segment(text),
       codec,
-      initial: Codec.once(codec, () => initialOf(key)),
+      initial: Initial.once(codec, () => initialOf(key)),
       idleTimeToLive
     }
     const fault = Exit.isSuccess(encoded)
@@ -329,8 +330,19 @@ const targetOf = (member: Any): Target.Target => (member as Scoped<unknown>).tar
 const fromTarget = <State>(target: Target.Target, retry: Retry | undefined): Scoped<State> =>
   Object.assign(Object.create(Proto), { name: target.scope, target, retry })
 
-const toDuration = (input: Duration.Input | undefined) =>
-  input === undefined ? undefined : Duration.fromInputUnsafe(input)
+const lifetimeOf = (name: string, input: Duration.Input | undefined): Duration.Duration | undefined => {
+  if (input === undefined) return undefined
+  const lifetime = Duration.fromInput(input)
+  // Less than a millisecond is nothing to a store's clock.
+  if (Option.isSome(lifetime) && Duration.toMillis(lifetime.value) >= 1) {
+    return Duration.isFinite(lifetime.value) ? lifetime.value : undefined
+  }
+  throw new TypeError(
+    `The "idleTimeToLive" of ${JSON.stringify(name)} must be a duration of at least a millisecond, and is ${
+      String(input)
+    }. Leave it out where states are to stay`
+  )
+}
 
 /**
  * Runs a pure handler on the current state, commits the next state, and gives back the handler's result.
@@ -434,7 +446,7 @@ export const updateResult: {
 const run = <State>(
   self: Scoped<State>,
   kind: Kind,
-  handler: (state: never) => unknown,
+  handler: (state: never, moment: never) => unknown,
   options: UpdateOptions | undefined
 ): Effect.Effect<unknown, unknown, Storage> =>
   Effect.flatMap(

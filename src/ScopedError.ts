@@ -31,8 +31,8 @@ export class ConflictError extends Schema.TaggedError<ConflictError>("effect-sco
 }
 
 /**
- * A state does not fit its schema: stored data that the schema cannot read (`operation: "read"`), or a next state that
- * it cannot write (`operation: "write"`).
+ * A state does not fit its schema: stored data that the schema cannot read (`operation: "read"`), a next state that it
+ * cannot write (`"write"`), or the initial state that the scope was made with (`"initial"`).
  *
  * Stored data is left untouched. `path` leads to the fault inside the state; `[]` is the state itself.
  *
@@ -41,17 +41,23 @@ export class ConflictError extends Schema.TaggedError<ConflictError>("effect-sco
  */
 export class StateError extends Schema.TaggedError<StateError>("effect-scoped/StateError")("StateError", {
   scope: Schema.String,
-  operation: Schema.Literals(["read", "write"]),
+  operation: Schema.Literals(["read", "write", "initial"]),
   path: Schema.Array(Schema.Union([Schema.String, Schema.Number])),
   reason: Schema.String
 }) {
   override get message(): string {
     const where = this.path.length === 0 ? "" : ` at ${this.path.map((key) => `[${JSON.stringify(key)}]`).join("")}`
-    return this.operation === "read"
-      ? `The stored state of ${quote(this.scope)} does not fit its schema${where}: ${this.reason}. ` +
-        `It was left as it is: read it with the schema that wrote it, or widen the schema`
-      : `The next state of ${quote(this.scope)} cannot be stored${where}: ${this.reason}. ` +
-        `The stored state was left as it is: mend the handler or the schema`
+    switch (this.operation) {
+      case "read":
+        return `The stored state of ${quote(this.scope)} does not fit its schema${where}: ${this.reason}. ` +
+          `It was left as it is: read it with the schema that wrote it, or widen the schema`
+      case "write":
+        return `The next state of ${quote(this.scope)} cannot be stored${where}: ${this.reason}. ` +
+          `The stored state was left as it is: mend the handler or the schema`
+      case "initial":
+        return `The initial state of ${quote(this.scope)} cannot be stored${where}: ${this.reason}. ` +
+          `Nothing was sent: make the scope with an initial state that fits its schema`
+    }
   }
 }
 

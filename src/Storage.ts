@@ -12,12 +12,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Driver } from "./Driver.ts"
-import * as Engine from "./internal/engine.ts"
-import * as Schedules from "./internal/schedules.ts"
-import type { Refusal } from "./internal/update.ts"
+import * as Engine from "./internal/engine/engine.ts"
+import * as Schedules from "./internal/engine/schedules.ts"
+import type { Refusal } from "./internal/engine/update.ts"
 
 /**
  * Options of a storage.
@@ -29,30 +30,33 @@ export interface Options {
   /** Keeps the scopes of this storage apart from those of others over the same store. Default: none. */
   readonly namespace?: string | undefined
   /**
-   * When and for how long an update runs again after another writer came first. Default: at once, after some refusals
-   * in a row up to 10 ms later at random, for 30 seconds.
+   * When and for how long an update runs again after another writer came first. Default: always at once, for 30
+   * seconds.
    */
   readonly retry?: Retry | undefined
   /**
    * When and for how long a commit is sent again whose answer was lost. Default: after 10 ms, doubling up to a second,
-   * for 30 seconds.
+   * for 30 seconds; but never for longer than half of `retention`, counted from when it was first sent.
    */
   readonly recovery?: Schedule.Schedule<unknown> | undefined
   /**
-   * How long the revision of a removed scope is remembered. Within this time the answer to a lost commit can be
-   * found. Default: 10 minutes.
+   * How long the revision of a removed or expired scope is remembered: for so long after a commit its mark can be found
+   * in the store, whatever became of the state. At least twice the `timeout`. Default: 1 minute.
    */
   readonly retention?: Duration.Input | undefined
   /** How long a call to the driver may take. Default: 5 seconds. */
   readonly timeout?: Duration.Input | undefined
   /**
-   * `"freeze"` (default): states are deeply frozen, so that a handler which mutates its state throws. `"verify"`:
-   * besides, each handler runs twice on the same state, and dies when its two answers differ; meant for tests.
+   * `"freeze"` (default): states are deeply frozen, or copies that nobody shares, so that a handler which mutates its
+   * state harms nobody. `"verify"`: besides, each handler runs twice in a world without clocks, randomness, output and
+   * timers, and dies when it asks for one of them, changes its state, or gives two different answers; meant for tests.
    */
   readonly purity?: "freeze" | "verify" | undefined
-  /** For how many scopes the last known state is kept while nobody updates them. Default: 10 000. */
+  /** For how many scopes the last known state is kept while nobody updates them, at least 0. Default: 10 000. */
   readonly knownScopes?: number | undefined
-  /** How many transactions travel together at the most. Default: 256. */
+  /** How large these states may be together, in UTF-16 units of their JSON. Default: 64 Mi. */
+  readonly knownBytes?: number | undefined
+  /** How many transactions travel together at the most, at least 1. Default: 256. */
   readonly batchSize?: number | undefined
 }
 
@@ -103,21 +107,43 @@ export const layer = <E, R>(
   Layer.effect(
     Storage,
     Effect.gen(function*() {
+      const checked = check(options)
+      if (typeof checked === "string") return yield* Effect.die(new TypeError(`Storage options: ${checked}`))
       const writer = yield* Effect.provide(newWriter, SecureRandom.layerWebCrypto)
       const engine = yield* Engine.make(yield* driver, {
         namespace: options.namespace,
-        retry: options.retry ?? Schedules.conflict,
+        retry: options.retry,
         recovery: options.recovery ?? Schedules.recovery,
-        timeout: Duration.fromInputUnsafe(options.timeout ?? "5 seconds"),
         verify: options.purity === "verify",
-        retention: Duration.fromInputUnsafe(options.retention ?? "10 minutes"),
-        knownScopes: options.knownScopes ?? 10_000,
-        batchSize: options.batchSize ?? 256,
-        writer
+        writer,
+        ...checked
       })
       return { engine }
     })
   )
+
+// Options that cannot be: a mistake in the program, to be told at once.
+const check = (options: Options) => {
+  const timeout = Duration.fromInput(options.timeout ?? "5 seconds")
+  const retention = Duration.fromInput(options.retention ?? "1 minute")
+  const { batchSize = 256, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
+  if (Option.isNone(timeout) || !Duration.isFinite(timeout.value) || !Duration.isPositive(timeout.value)) {
+    return `"timeout" must be a finite duration of more than nothing, and is ${String(options.timeout)}`
+  }
+  if (
+    Option.isNone(retention) || !Duration.isFinite(retention.value) ||
+    Duration.toMillis(retention.value) < 2 * Duration.toMillis(timeout.value)
+  ) {
+    return `"retention" must be a finite duration of at least twice the "timeout", and is ${String(options.retention)}`
+  }
+  if (!Number.isInteger(batchSize) || batchSize < 1) {
+    return `"batchSize" must be an integer of at least 1, and is ${String(batchSize)}`
+  }
+  for (const [name, value] of Object.entries({ knownBytes, knownScopes })) {
+    if (!(value >= 0)) return `${JSON.stringify(name)} must be a number of at least 0, and is ${String(value)}`
+  }
+  return { timeout: timeout.value, retention: retention.value, batchSize, knownBytes, knownScopes }
+}
 
 // A writer's id must be unique among all processes for ever: never from `Random`, which a program may seed.
 const newWriter = SecureRandom.SecureRandom.use((random) => Effect.map(random.randomBytes(8), Base64Url.encode))

@@ -121,21 +121,28 @@ describe(`purity: "verify"`, () => {
   const verified = Effect.provide(MemoryDriver.layer({}, { purity: "verify" }))
   let calls = 0
 
-  const impure: ReadonlyArray<readonly [string, Scoped.Handler<number, number>]> = [
+  const impure: ReadonlyArray<
+    readonly [string, Scoped.Handler<number, number>, string?]
+  > = [
     ["a result from outside", (count) => [calls++, count]],
     ["a state from outside", () => [0, calls++]],
     ["an occasional defect", (count) => {
       if (calls++ % 2 === 1) throw new Error("odd")
       return [0, count]
     }],
-    ["the clock", (count) => [performance.now(), count]]
+    ["the clock", (count) => [performance.now(), count], "used performance.now()"],
+    ["the log", (count) => {
+      console.log(count)
+      return [0, count]
+    }, "used console.log"],
+    ["an effect that runs", (count) => [Effect.runSync(Effect.sync(() => 1)), count], "Effect"]
   ]
-  for (const [what, handler] of impure) {
+  for (const [what, handler, told = "is not pure"] of impure) {
     it.effect(`catches ${what}`, () =>
       Effect.gen(function*() {
         calls = 0
         const exit = yield* Effect.exit(Scoped.update(Count, handler))
-        assert.include(String(exit), "is not pure")
+        assert.include(String(exit), told)
         assert.strictEqual(yield* Scoped.get(Count), 0)
       }).pipe(verified))
   }

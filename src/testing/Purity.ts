@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import { format } from "effect/Formatter"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { sealed } from "./internal/seal.ts"
+import { sealed } from "../internal/state/seal.ts"
 
 /**
  * A handler is not what it has to be. `state` is the smallest state found that shows it.

@@ -200,7 +200,7 @@ export const make = <const Operation, Output, State>(
       const run = { seed, history, errors, fault }
       if (fault !== undefined) return run
       if (!lost) {
-        const verdict = Linearizability.check(history, options.model, { steps: 200_000 })
+        const verdict = Linearizability.check(history, options.model, { steps: 1_000_000 })
         switch (verdict._tag) {
           case "Violation":
             return { ...run, fault: { kind: "order", message: verdict.message } }

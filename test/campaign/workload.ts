@@ -107,8 +107,11 @@ const without = (state: State, name: Name): State => {
   return rest
 }
 
+const reading = new Set<Operation["do"]>(["get", "getBoth", "abort", "list"])
+
 const model: Linearizability.Model<State, Operation, Answer> = {
   initial: {},
+  reads: (operation) => reading.has(operation.do),
   step: (state, operation) => {
     if (operation.do === "list") return [Object.keys(state).toSorted(), state]
     const { id, to } = operation

@@ -38,7 +38,9 @@ export const make = Effect.fnUntraced(function*(overrides: Partial<Driver.Driver
         Effect.suspend(() => {
           scripted.commits.push(batch)
           const scene = scripted.script.shift()
-          return scene === undefined ? store.commit(batch) : scene(batch, store.commit)
+          // Who comes first is for the script to say.
+          const unclaimed = batch.map((transaction) => transaction.map(({ claim: _, ...write }) => write))
+          return scene === undefined ? store.commit(unclaimed) : scene(unclaimed, store.commit)
         }),
       ...overrides
     }

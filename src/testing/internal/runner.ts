@@ -142,7 +142,7 @@ const simulate = <Operation, Output>(
       fates.set(name, fate)
       return fate
     },
-    retention: Duration.toMillis(Duration.fromInputUnsafe(spec.storage.retention ?? "10 minutes")),
+    retention: Duration.toMillis(Duration.fromInputUnsafe(spec.storage.retention ?? "1 minute")),
     trace: tracing ? (process, text) => note(laneOf(process), () => text) : undefined
   })
 

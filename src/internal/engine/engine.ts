@@ -1,0 +1,184 @@
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type { Driver } from "../../Driver.ts"
+import { type DriverError, ProductError, type ScopedError } from "../../ScopedError.ts"
+import * as Name from "../name.ts"
+import * as Calls from "./calls.ts"
+import { toKnown } from "./cell.ts"
+import * as Committer from "./committer.ts"
+import * as Metrics from "./metrics.ts"
+import { type Sight, versionOf } from "./run.ts"
+import { stateError, type Target } from "./target.ts"
+import type { Kind, Retry, Update } from "./update.ts"
+import { watch } from "./watch.ts"
+
+export interface Options extends Committer.Options {
+  readonly retry: Retry | undefined
+  readonly timeout: Duration.Duration
+}
+
+export interface Engine {
+  readonly update: (options: {
+    readonly target: Target
+    readonly kind: Kind
+    readonly handler: (state: never, moment: never) => unknown
+    readonly retry: Retry | undefined
+  }) => Effect.Effect<unknown, unknown>
+  readonly get: (target: Target) => Effect.Effect<unknown, ScopedError>
+  readonly changes: (target: Target) => Stream.Stream<unknown, ScopedError>
+  /** What is stored under names of this namespace that start with `prefix`. */
+  readonly names: (prefix: string) => Stream.Stream<string, DriverError>
+}
+
+/** One storage: updates wait in lines and are committed; reads are batched; both go through the same driver. */
+export const make = Effect.fnUntraced(function*(driver: Driver, options: Options) {
+  const clock = yield* Clock.Clock
+  const run = yield* FiberSet.makeRuntime<never>()
+  const calls = Calls.make(driver, options.timeout, run)
+  // A logical clock: what began at a later tick began later.
+  let ticks = 0
+  const tick = () => ++ticks
+  const metrics = Metrics.make(driver.name, yield* Effect.context<never>())
+  const committer = new Committer.Committer({ driver, calls, clock, metrics, run, tick, options })
+  const { lines, reader } = committer
+
+  let closed = false
+  const closing = Deferred.makeUnsafe<never, DriverError>()
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      closed = true
+      Deferred.doneUnsafe(closing, Exit.fail(calls.closed))
+      reader.close(calls.closed)
+      return committer.close
+    })
+  )
+
+  const admit = ({ fault, parts, scope }: Target): ScopedError | undefined => {
+    if (closed) return Calls.about(scope, calls.closed)
+    if (fault !== undefined) return fault
+    const limits = driver.limits
+    for (const part of parts) {
+      const fault = Name.fault(part.scope, lines.nameOf(part.name), limits.nameBytes)
+      if (fault !== undefined) return fault
+      const initial = part.initial()
+      if (Result.isFailure(initial)) return stateError(part, "initial", initial.failure)
+    }
+    return parts.length <= limits.scopesPerTransaction ? undefined : new ProductError({
+      scope,
+      reason:
+        `it has ${parts.length} scopes, and this driver commits ${limits.scopesPerTransaction} at once at most. ` +
+        `Take fewer`
+    })
+  }
+
+  const update: Engine["update"] = ({ handler, kind, retry, target }) =>
+    Effect.withFiber((caller) => {
+      const submit = (span: Tracer.Span | undefined) =>
+        Effect.callback<unknown, unknown>((resume) => {
+          const error = admit(target)
+          if (error !== undefined) return resume(Effect.fail(error))
+          let update: Update | undefined = lines.join({
+            target,
+            kind,
+            handler: handler as (state: unknown, moment: unknown) => unknown,
+            // A look always runs until it sees something.
+            retry: kind === "look" ? undefined : retry ?? options.retry,
+            clock: caller.getRef(Clock.Clock),
+            joinedAt: tick(),
+            resume: (exit) => {
+              if (span !== undefined) span.attribute("effect-scoped.attempts", (update?.attempts?.count ?? 0) + 1)
+              resume(exit)
+            }
+          })
+          update.span = span
+          return Effect.suspend(() => lines.leave(update!))
+        })
+      return spanned(caller, kind === "look" ? "get" : kind === "remove" ? "remove" : "update", target, submit)
+    })
+
+  /** A span under the caller's, where somebody traces. */
+  const spanned = <A, E>(
+    caller: Fiber.Fiber<unknown, unknown>,
+    operation: "update" | "get" | "remove",
+    target: Target,
+    use: (span: Tracer.Span | undefined) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E> =>
+    caller.getRef(Tracer.Tracer) === Tracer.nativeTracer ? use(undefined) : Effect.useSpan(
+      `effect-scoped.${operation}`,
+      { attributes: { "effect-scoped.scope": target.scope, "effect-scoped.driver": driver.name } },
+      use
+    )
+
+  const lookAtOne = (target: Target, span: Tracer.Span | undefined): Effect.Effect<Sight, ScopedError> =>
+    Effect.callback((resume) => {
+      const error = admit(target)
+      if (error !== undefined) return resume(Effect.fail(error))
+      const part = target.parts[0]!
+      const name = lines.nameOf(part.name)
+      const forget = reader.read(name, (reading) => {
+        if ("failure" in reading) return resume(Effect.fail(Calls.about(part.scope, reading.failure)))
+        const { asOf, record } = reading
+        const now = clock.currentTimeMillisUnsafe()
+        const fresh = toKnown(record, asOf, tick(), now)
+        const old = lines.cells.peek(name)
+        // What is decoded already need not be decoded again.
+        const known = old !== undefined && old.revision === fresh.revision && old.text === fresh.text
+          ? old.with({ asOf, moment: fresh.moment, expiresAt: fresh.expiresAt })
+          : fresh
+        const stored = known.state(part.codec)
+        const held = stored ?? part.initial()
+        if (Result.isFailure(held)) {
+          return resume(Effect.fail(stateError(part, stored === undefined ? "initial" : "read", held.failure)))
+        }
+        lines.cells.learn(name, known)
+        resume(Effect.succeed({
+          state: target.join([held.success.view()]),
+          version: versionOf(known),
+          expiresAt: known.expiresAt
+        }))
+      }, span)
+      return Effect.sync(forget)
+    })
+
+  // A transaction that changes nothing: either it is committed, and then what was guessed was true of all scopes at one
+  // moment, or the refusal tells what is.
+  const look = (target: Target): Effect.Effect<Sight, ScopedError> =>
+    target.parts.length === 1
+      ? Effect.withFiber((caller) => spanned(caller, "get", target, (span) => lookAtOne(target, span)))
+      : update({ target, kind: "look", handler: () => undefined, retry: undefined }) as Effect.Effect<
+        Sight,
+        ScopedError
+      >
+
+  const get: Engine["get"] = (target) => Effect.map(look(target), (sight) => sight.state)
+
+  const changes: Engine["changes"] = (target) =>
+    Stream.suspend(() => {
+      const error = admit(target)
+      if (error !== undefined) return Stream.fail(error)
+      return watch({
+        clock,
+        hints: driver.changes(target.parts.map((part) => lines.nameOf(part.name))),
+        look: look(target),
+        recovery: options.recovery,
+        closed: Effect.mapError(Deferred.await(closing), (error) => Calls.about(target.scope, error))
+      })
+    })
+
+  const names: Engine["names"] = (prefix) =>
+    driver.names(lines.nameOf(prefix)).pipe(
+      Stream.map((name) => name.slice(lines.nameOf("").length)),
+      Stream.filter((name) => !Name.isOfNamespace(name))
+    )
+
+  const engine: Engine = { update, get, changes, names }
+  return engine
+})

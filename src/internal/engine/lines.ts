@@ -1,0 +1,136 @@
+import * as Effect from "effect/Effect"
+import type { Cell } from "./cell.ts"
+import { Cells } from "./cells.ts"
+import type { Lane, Lanes } from "./lanes.ts"
+import type { Target } from "./target.ts"
+import { type Options, Update } from "./update.ts"
+
+/** UTF-16 units of a state. */
+const large = 64 * 1024
+
+/**
+ * Where updates wait: a line for each scope. An update of several scopes waits in all their lines, and starts when it
+ * is the head of each.
+ *
+ * Lines are joined, rejoined and left in one synchronous step, so they never wait for each other in a circle.
+ */
+export class Lines {
+  readonly cells: Cells
+  /** How many updates wait. */
+  waiting = 0
+  private readonly prefix: string
+  private readonly lanes: Lanes
+
+  constructor(options: {
+    readonly prefix: string
+    readonly knownScopes: number
+    readonly knownBytes: number
+    readonly lanes: Lanes
+  }) {
+    this.cells = new Cells({ most: options.knownScopes, mostBytes: options.knownBytes, laneOf: options.lanes.of })
+    this.prefix = options.prefix
+    this.lanes = options.lanes
+  }
+
+  nameOf(name: string): string {
+    return this.prefix === "" ? name : this.prefix + name
+  }
+
+  join(options: Options): Update {
+    const update = new Update(options, this.cellsOf(options.target))
+    this.waiting++
+    update.places.forEach((place, i) => {
+      const cell = update.cells[i]!
+      cell.line.push(place)
+      this.offer(cell)
+    })
+    return update
+  }
+
+  /** Puts updates back in front of everybody who came after them, to run on what is known, or to read again first. */
+  rejoin(updates: ReadonlyArray<Update>, onKnown: boolean): void {
+    for (let i = updates.length - 1; i >= 0; i--) {
+      const update = updates[i]!
+      if (update.phase !== "waiting") continue
+      this.waiting++
+      // Nobody waited for its cells while it was away, so they may have been let go.
+      update.cells = this.cellsOf(update.target)
+      update.places.forEach((place, i) => {
+        const cell = update.cells[i]!
+        cell.line.unshift(place)
+        if (!onKnown && !cell.busy) cell.known = undefined
+      })
+    }
+    for (const update of updates) for (const cell of update.cells) this.offer(cell)
+  }
+
+  /** Takes an update out that still waits; waits for one that is in flight. */
+  leave(update: Update): Effect.Effect<void> {
+    if (update.phase === "inFlight") {
+      return Effect.callback((resume) => {
+        update.abandoned = () => resume(Effect.void)
+      })
+    }
+    if (update.phase === "waiting") {
+      update.phase = "settled"
+      if (update.places[0]!.line !== undefined) this.waiting--
+      update.places.forEach((place, i) => {
+        const cell = update.cells[i]!
+        cell.line.remove(place)
+        this.offer(cell)
+      })
+    }
+    return Effect.void
+  }
+
+  /** Takes everybody out. */
+  drain(cell: Cell): ReadonlyArray<Update> {
+    const drained: Array<Update> = []
+    for (let head = cell.line.head; head !== undefined; head = cell.line.head) {
+      drained.push(head)
+      this.waiting--
+      head.places.forEach((place, i) => {
+        head.cells[i]!.line.remove(place)
+        this.offer(head.cells[i]!)
+      })
+    }
+    return drained
+  }
+
+  /** The head of a cell's line, if it can start now. */
+  startable(cell: Cell): Update | undefined {
+    if (cell.busy) return undefined
+    const head = cell.line.head
+    if (head === undefined) {
+      this.cells.release(cell)
+      return undefined
+    }
+    return head.cells.every((cell) => !cell.busy && cell.line.head === head) ? head : undefined
+  }
+
+  /** Lets go of cells that were held. */
+  free(cells: Iterable<Cell>): void {
+    for (const cell of cells) {
+      cell.busy = false
+      cell.lane = this.lanes.of(cell.name)
+      // What is large is let go at once; what is small, when there is time, for it may be wanted again at once.
+      if (cell.line.head === undefined && (cell.known?.text?.length ?? 0) > large) this.cells.release(cell)
+      else this.offer(cell)
+    }
+  }
+
+  /** Has another look at the head of a cell. */
+  offer(cell: Cell): void {
+    if (cell.busy) return
+    cell.lane.ready.add(cell)
+    this.lanes.wake(cell.lane)
+  }
+
+  wake(lane: Lane): void {
+    this.lanes.wake(lane)
+  }
+
+  private cellsOf(target: Target): ReadonlyArray<Cell> {
+    return target.parts.map((part) => this.cells.get(this.nameOf(part.name)))
+  }
+}

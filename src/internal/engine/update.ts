@@ -1,0 +1,113 @@
+import type * as Clock from "effect/Clock"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Schedule from "effect/Schedule"
+import type * as Tracer from "effect/Tracer"
+import type { Cell } from "./cell.ts"
+import { Place } from "./line.ts"
+import type { Step } from "./schedules.ts"
+import { samePart, type Target } from "./target.ts"
+
+/** What a retry schedule is stepped with after a refusal. */
+export interface Refusal {
+  readonly scope: string
+  readonly attempts: number
+}
+
+export type Retry = Schedule.Schedule<unknown, Refusal>
+
+/**
+ * What an update does.
+ *
+ * - `update`: its handler gives a pair.
+ * - `result`: its handler gives a `Result` of a pair, so that it can abort.
+ * - `remove`: there is no handler; what it works on is removed.
+ * - `look`: there is no handler; it tells what is there.
+ */
+export type Kind = "update" | "result" | "remove" | "look"
+
+export interface Options {
+  readonly target: Target
+  readonly kind: Kind
+  readonly handler: (state: unknown, moment: unknown) => unknown
+  /** `undefined`: the default, see `schedules.ts`. */
+  readonly retry: Retry | undefined
+  /** The caller's clock: the time that its handler is told. */
+  readonly clock: Clock.Clock
+  /** The tick at which the caller came: its answer must have been true at some moment after it. */
+  readonly joinedAt: number
+  readonly resume: (exit: Effect.Effect<unknown, unknown>) => void
+}
+
+/**
+ * A caller's update on its way through the engine.
+ *
+ * It waits in the line of each of its cells, is in flight while its outcome is being committed, may return to waiting
+ * when the commit is refused, and is settled once.
+ */
+export class Update {
+  readonly target: Target
+  readonly kind: Kind
+  readonly handler: (state: unknown, moment: unknown) => unknown
+  readonly retry: Retry | undefined
+  readonly clock: Clock.Clock
+  readonly joinedAt: number
+  private readonly resume: (exit: Effect.Effect<unknown, unknown>) => void
+  cells: ReadonlyArray<Cell>
+  readonly places: ReadonlyArray<Place>
+  phase: "waiting" | "inFlight" | "settled" = "waiting"
+  /** What the last run of the handler gave; not to be told before it is committed or validated. */
+  outcome: Exit.Exit<unknown, unknown> = Exit.void
+  /** Whether the last run of the handler left another state than it found. */
+  wrote = false
+  /** What the callers that were refused for the first time together have behind them. */
+  attempts: Attempts | undefined = undefined
+  /** Set by an interrupted caller whose update is in flight: it is waited for, but not run again. */
+  abandoned: (() => void) | undefined = undefined
+  /** Set when somebody traces. */
+  span: Tracer.Span | undefined = undefined
+
+  constructor(options: Options, cells: ReadonlyArray<Cell>) {
+    this.target = options.target
+    this.kind = options.kind
+    this.handler = options.handler
+    this.retry = options.retry
+    this.clock = options.clock
+    this.joinedAt = options.joinedAt
+    this.resume = options.resume
+    this.cells = cells
+    this.places = cells.map(() => new Place(this))
+  }
+
+  /** Tells the caller, or whoever waits for it to end. */
+  settle(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.phase === "settled") return
+    this.phase = "settled"
+    if (this.abandoned === undefined) this.resume(exit)
+    else this.abandoned()
+  }
+}
+
+/** Attempts that updates made together: they step their schedule together. */
+export interface Attempts {
+  count: number
+  /** When the first was refused, in milliseconds. */
+  readonly since: number
+  /** The scopes that others changed meanwhile. */
+  readonly changed: Set<string>
+  step: Step<Refusal> | undefined
+}
+
+/**
+ * Whether two updates can be fused: retried in the same way, and the one works on the same scopes as the other, under
+ * the same schemas, or on some of them.
+ */
+export const fusible = (a: Update, b: Update): boolean => {
+  if (a.retry !== b.retry || (a.kind === "look") !== (b.kind === "look")) return false
+  if (a.target === b.target) return true
+  const [some, all] = a.cells.length <= b.cells.length ? [a, b] : [b, a]
+  return some.cells.every((cell, i) => {
+    const j = all.cells.indexOf(cell)
+    return j !== -1 && samePart(some.target.parts[i]!, all.target.parts[j]!)
+  })
+}

@@ -1,0 +1,112 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Transaction } from "../../Driver.ts"
+
+/**
+ * How long a turn lasts that is not taken, in milliseconds: of the store's clock, or more of the machine's, for the clock
+ * of a test may stand still.
+ */
+const lapse = 25
+const machineLapse = 250
+
+interface Claim {
+  readonly writer: string
+  /** When its turn began, by both clocks. */
+  since: number
+  machineSince: number
+}
+
+/**
+ * Turns at names that several writers want at once: who was refused goes before the others.
+ *
+ * Turns are advice. They never change what a commit is worth, only when it is looked at; and who does not take his turn
+ * in time loses it. So a writer that is near the store cannot keep out one that is far, whose guess is always stale.
+ */
+export class Claims {
+  private readonly queues = new Map<string, Array<Claim>>()
+  private readonly waiting = new Set<() => void>()
+  private readonly clock: Clock.Clock
+  private readonly machine: Clock.Clock = Clock.Clock.defaultValue()
+
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+  }
+
+  get none(): boolean {
+    return this.queues.size === 0
+  }
+
+  /** Waits until it is nobody else's turn. */
+  turn(transaction: Transaction): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const head = this.ahead(transaction)
+      if (head === undefined) return Effect.void
+      const sleep = (clock: Clock.Clock, until: number) =>
+        Effect.provideService(
+          Effect.sleep(Math.max(until - clock.currentTimeMillisUnsafe(), 0)),
+          Clock.Clock,
+          clock
+        )
+      return Effect.raceAllFirst([
+        this.moved,
+        sleep(this.clock, head.since + lapse),
+        sleep(this.machine, head.machineSince + machineLapse)
+      ]).pipe(Effect.andThen(this.turn(transaction)))
+    })
+  }
+
+  /** Notes the outcome of a transaction: whoever claims a name in vain has a turn coming, and who commits has had it. */
+  note(transaction: Transaction, committed: boolean): void {
+    for (const { claim, name } of transaction) {
+      const queue = this.queues.get(name)
+      const place = queue?.findIndex(({ writer }) => writer === claim) ?? -1
+      if (committed) {
+        if (place !== -1) this.drop(name, place)
+      } else if (claim !== undefined && place === -1) {
+        const added = { writer: claim, since: 0, machineSince: 0 }
+        this.begin(added)
+        if (queue === undefined) this.queues.set(name, [added])
+        else queue.push(added)
+      }
+    }
+  }
+
+  /** Somebody else whose turn it is. */
+  private ahead(transaction: Transaction): Claim | undefined {
+    for (const { claim, name } of transaction) {
+      for (let head = this.queues.get(name)?.[0]; head !== undefined; head = this.queues.get(name)?.[0]) {
+        if (head.writer === claim) break
+        if (!this.lapsed(head)) return head
+        this.drop(name, 0)
+      }
+    }
+    return undefined
+  }
+
+  private lapsed({ machineSince, since }: Claim): boolean {
+    return this.clock.currentTimeMillisUnsafe() >= since + lapse ||
+      this.machine.currentTimeMillisUnsafe() >= machineSince + machineLapse
+  }
+
+  private begin(claim: Claim): void {
+    claim.since = this.clock.currentTimeMillisUnsafe()
+    claim.machineSince = this.machine.currentTimeMillisUnsafe()
+  }
+
+  private drop(name: string, place: number): void {
+    const queue = this.queues.get(name)!
+    queue.splice(place, 1)
+    if (queue.length === 0) this.queues.delete(name)
+    else if (place === 0) this.begin(queue[0]!)
+    for (const wake of this.waiting) wake()
+    this.waiting.clear()
+  }
+
+  private readonly moved: Effect.Effect<void> = Effect.callback((resume) => {
+    const wake = () => resume(Effect.void)
+    this.waiting.add(wake)
+    return Effect.sync(() => {
+      this.waiting.delete(wake)
+    })
+  })
+}

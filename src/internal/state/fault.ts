@@ -1,0 +1,50 @@
+import * as Cause from "effect/Cause"
+import type * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+
+/** Where and why a state does not fit. */
+export interface Fault {
+  readonly path: ReadonlyArray<string | number>
+  readonly reason: string
+}
+
+const tooDeep: Fault = { path: [], reason: "it is nested too deeply, or refers to itself" }
+
+const tooLong: Fault = { path: [], reason: "it is too long for any string to hold" }
+
+/** What a `catch` has caught, whatever user code threw. */
+export const caught = (error: unknown): Fault => {
+  const reason = describe(error)
+  if (error instanceof RangeError && /call stack|recursion/i.test(reason)) return tooDeep
+  if (error instanceof RangeError && /string length|array length/i.test(reason)) return tooLong
+  return { path: [], reason }
+}
+
+/** Why a schema refused. */
+export const ofExit = (exit: Exit.Failure<unknown, Schema.SchemaError>): Fault => {
+  const reason = exit.cause.reasons[0]
+  if (reason === undefined || !Cause.isFailReason(reason)) {
+    const defect = reason !== undefined && Cause.isDieReason(reason) ? reason.defect : exit.cause
+    const { path, reason: why } = caught(defect)
+    return defect instanceof RangeError ? { path, reason: why } : { path, reason: `its schema threw: ${why}` }
+  }
+  const issue = format(reason.error.issue).issues[0]
+  return {
+    path: (issue?.path ?? []).map((part) => {
+      const key = typeof part === "object" ? part.key : part
+      return typeof key === "number" ? key : String(key)
+    }),
+    reason: issue?.message ?? reason.error.message
+  }
+}
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const describe = (error: unknown): string => {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return "something was thrown that cannot be shown"
+  }
+}
