@@ -1,178 +1,198 @@
 /**
  * Ways to break the engine on purpose. Each is a text that is replaced in a file; where the text is no more, the mutant
- * has to be aimed anew. `killers` are the simulations that must find it.
+ * has to be aimed anew. `killers` are the simulations that must find it; where there are none, none does yet.
  */
 export interface Mutant {
   readonly name: string
   readonly file: string
   readonly find: string
   readonly replace: string
-  readonly killers: ReadonlyArray<"calls" | "watchers" | "crowds">
+  readonly killers: ReadonlyArray<"calls" | "watchers" | "forgetful" | "crowds">
 }
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "the mark is not searched for: a refused resending is run again",
-    file: "src/internal/verdict.ts",
-    find: "if (applied === true) return",
-    replace: "if (applied === true && run.mark === \"\") return",
+    file: "src/internal/engine/verdict.ts",
+    find: "    if (applied === true) found++\n",
+    replace: "    if (applied === true) missed++\n",
     killers: ["calls"]
   },
   {
     name: "the mark is searched for only when an answer was lost",
-    file: "src/internal/verdict.ts",
-    find: "  let unknown = false\n",
-    replace:
-      "  if (run.doubtSince === undefined) return { _tag: \"NotApplied\", current: answer.current }\n  let unknown = false\n",
+    file: "src/internal/engine/verdict.ts",
+    find: "  if (mark === undefined) return",
+    replace: "  if (mark === undefined || !run.doubt) return",
     killers: ["calls"]
   },
   {
     name: "what is in doubt counts as failed",
-    file: "src/internal/verdict.ts",
-    find: "answer.inDoubt || run.doubtSince !== undefined",
-    replace: "run.doubtSince !== undefined",
+    file: "src/internal/engine/verdict.ts",
+    find: "answer.inDoubt || run.doubt ?",
+    replace: "run.doubt ?",
     killers: ["calls"]
   },
   {
     name: "what was once in doubt is forgotten when a resending fails without doubt",
-    file: "src/internal/verdict.ts",
-    find: "answer.inDoubt || run.doubtSince !== undefined",
-    replace: "answer.inDoubt",
+    file: "src/internal/engine/verdict.ts",
+    find: "answer.inDoubt || run.doubt ?",
+    replace: "answer.inDoubt ?",
     killers: ["calls"]
   },
   {
     name: "a commit on too few replicas counts as failed",
-    file: "src/internal/verdict.ts",
-    find: "if (answer.reason === \"NotReplicated\") return { _tag: \"Applied\", shortfall: answer.description }",
-    replace: "",
+    file: "src/internal/engine/verdict.ts",
+    find: "if (answer.reason === \"NotReplicated\") return",
+    replace: "if (answer.reason === \"Closed\") return",
     killers: ["calls"]
   },
   {
+    name: "one part that lacks the mark is enough to say that nothing was applied",
+    file: "src/internal/engine/verdict.ts",
+    find: "  if (found > 0) {\n    return missed === 0 ?",
+    replace: "  if (found > 0) {\n    return missed >= 0 ?",
+    killers: []
+  },
+  {
     name: "a revision is the writer's mark alone: others are forgotten",
-    file: "src/internal/revision.ts",
-    find: "return [mark, ...others.slice(0, capacity - 1)].join(\" \")",
-    replace: "return [mark, ...others.slice(0, 0)].join(\" \")",
+    file: "src/internal/engine/revision.ts",
+    find: "let length = Math.min(marks.length, capacity - 1)",
+    replace: "let length = Math.min(marks.length, 0)\n  marks.length = 0",
+    killers: ["calls"]
+  },
+  {
+    name: "a forgotten mark counts as one that never was",
+    file: "src/internal/engine/revision.ts",
+    find: "< mark.sequence ? false : undefined",
+    replace: "< mark.sequence ? false : false",
+    killers: []
+  },
+  {
+    name: "marks have no age: the sequence of a writer starts again with each commit",
+    file: "src/internal/engine/committer.ts",
+    find: "sequence = Math.max(sequence + 1, latest + 1, Math.floor(clock.currentTimeMillisUnsafe()))",
+    replace: "sequence = latest + 1",
+    killers: []
+  },
+  {
+    name: "two commits of a writer share a mark",
+    file: "src/internal/engine/committer.ts",
+    find: "sequence = Math.max(sequence + 1, latest + 1, Math.floor(clock.currentTimeMillisUnsafe()))",
+    replace: "sequence = Math.max(sequence, 1)",
     killers: ["calls"]
   },
   {
     name: "the handlers are not run again after a refusal: their old answers go out",
-    file: "src/internal/committer.ts",
-    find: "        refuse(run, decision.current)\n        return Metrics.refused",
-    replace: "        return reply(run)",
-    killers: ["calls"]
-  },
-  {
-    name: "a check of the whole guess is left out where nothing changes: answers come from a stale guess",
-    file: "src/internal/run.ts",
+    file: "src/internal/engine/committer.ts",
     find:
-      "const holds = !changed && cells.every((cell) => cell.known!.moment === moment) &&\n    updates.every((update) => update.joinedAt <= asOf)",
-    replace: "const holds = !changed && (moment >= 0 || asOf < 0)",
+      "        this.again.refused(run, decision.current)\n        lane.hurry = true\n        this.land(run)\n        return false",
+    replace: "        return true",
     killers: ["calls"]
   },
   {
-    name: "parts that are only read are not checked in the commit (write skew)",
-    file: "src/internal/run.ts",
-    find: "      transaction.push({ name: cell.name, expected: known.revision, next: undefined })\n",
-    replace: "",
+    name: "answers that change nothing come from a stale guess",
+    file: "src/internal/engine/run.ts",
+    find: "!updates.every((update) => update.joinedAt <= asOf)",
+    replace: "asOf < 0",
     killers: ["calls"]
   },
   {
-    name: "a resending has a new mark",
-    file: "src/internal/committer.ts",
-    find: "    outbox.push(run)\n    pump.wake()",
-    replace: "    lines.free(run.cells)\n    refuse(run, run.transaction!.map(() => null))\n    pump.wake()",
+    name: "what is known of several scopes at different moments counts as one moment",
+    file: "src/internal/engine/run.ts",
+    find: "return writes || !slots.every((slot) => slot.known.moment === moment) ||",
+    replace: "return writes || moment < 0 ||",
+    killers: []
+  },
+  {
+    name: "a lost commit is run anew instead of being sent again",
+    file: "src/internal/engine/again.ts",
+    find: "        lane.outbox.push(run)\n        this.lines.wake(lane)",
+    replace:
+      "        run.slots.forEach(({ cell }) => cell.known = undefined)\n        this.lines.free(run.slots.map((slot) => slot.cell))\n        this.refused(run, run.slots.map(() => null))",
     killers: ["calls"]
+  },
+  {
+    name: "a commit is sent again however long ago it was first sent",
+    file: "src/internal/engine/again.ts",
+    find: "this.elapsed() - run.sentAt! > this.resendFor",
+    replace: "this.elapsed() < 0",
+    killers: ["forgetful"]
   },
   {
     name: "an interrupted caller is let go while its commit is in flight",
-    file: "src/internal/lines.ts",
+    file: "src/internal/engine/lines.ts",
     find: "        update.abandoned = () => resume(Effect.void)",
     replace: "        update.abandoned = () => {}\n        resume(Effect.void)",
     killers: ["calls"]
   },
   {
     name: "closing a layer does not wait for what is in flight",
-    file: "src/internal/committer.ts",
-    find: "if (inFlight.size === 0) onIdle()",
-    replace: "onIdle()",
+    file: "src/internal/engine/committer.ts",
+    find: "    if (this.inFlight.size === 0) this.onIdle()\n  })",
+    replace: "    this.onIdle()\n  })",
     killers: ["calls"]
   },
   {
-    name: "a get joins a read that began before it",
-    file: "src/internal/reader.ts",
-    find: "    if (batch.length === asked.size) {\n      asked = new Map()\n    } else {",
-    replace: "    if (batch.length < 0) {\n      asked = new Map()\n    } else if (batch.length > maxNames) {",
+    name: "an interrupted update is run again after a refusal",
+    file: "src/internal/engine/again.ts",
+    find: "      if (update.abandoned !== undefined) {",
+    replace: "      if (update.abandoned === null) {",
     killers: ["calls"]
-  },
-  {
-    name: "the first hint of a subscription is lost",
-    file: "src/internal/watch.ts",
-    find: "        const ended = yield* Effect.result(Stream.runForEach(options.hints, () => {",
-    replace: "        const ended = yield* Effect.result(Stream.runForEach(Stream.drop(options.hints, 1), () => {",
-    killers: ["watchers"]
   },
   {
     name: "nobody looks when a state may have expired",
-    file: "src/internal/watch.ts",
-    find: "const hint = options.idleTimeToLive === undefined",
-    replace: "const hint = options.recovery !== undefined",
+    file: "src/internal/engine/watch.ts",
+    find: "if (last === undefined || last.expiresAt === Infinity)",
+    replace: "if (last === undefined || last.expiresAt > 0)",
     killers: ["watchers"]
   },
   {
-    name: "a subscription that was lost is not made again",
-    file: "src/internal/watch.ts",
-    find: "        if (delay === undefined && Result.isFailure(ended)) return yield* Queue.fail(hints, ended.failure)",
-    replace: "        if (delay === undefined || Result.isFailure(ended)) return yield* Effect.never",
+    name: "the first hint of a subscription is lost",
+    file: "src/internal/engine/watch.ts",
+    find: "Stream.runForEach(options.hints, () => {",
+    replace: "Stream.runForEach(Stream.drop(options.hints, 1), () => {",
     killers: ["watchers"]
   },
   {
-    name: "an abort writes the state it has seen",
-    file: "src/internal/fusion.ts",
-    find: "          update.outcome = Exit.fail(output.failure)\n          return",
-    replace:
-      "          update.outcome = Exit.fail(output.failure)\n          this.leave(this.states.map((state) => Array.isArray(state) ? [...state, -1] : state), none)\n          return",
-    killers: ["calls"]
+    name: "what comes in doubt stays known: the guess is not forgotten",
+    file: "src/internal/engine/committer.ts",
+    find: "    for (const { cell } of run.slots) cell.known = undefined\n",
+    replace: "",
+    killers: []
   },
   {
-    name: "a removal writes an empty state instead of a tombstone",
-    file: "src/internal/run.ts",
-    find: "next: { revision, data: text },",
-    replace: "next: { revision, data: text ?? \"[]\" },",
-    killers: ["calls"]
-  },
-  {
-    name: "the mark of one commit is given to the next, too",
-    file: "src/internal/committer.ts",
-    find: "(sequence++).toString(36)",
-    replace: "(sequence++ >> 1).toString(36)",
-    killers: ["calls"]
-  },
-  {
-    name: "what is known is not forgotten after it could not be known what became of it",
-    file: "src/internal/committer.ts",
-    find: "    for (const cell of run.cells) cell.known = undefined\n",
-    replace: "    run.cells.forEach((cell, i) => cell.known = { ...run.next[i]!, asOf: tick(), moment: tick() })\n",
-    killers: ["calls"]
-  },
-  {
-    name: "what expires is written without its time to live",
-    file: "src/internal/run.ts",
-    find: "expiresIn: text === null ? undefined : part.idleTimeToLive,",
-    replace: "expiresIn: undefined,",
-    killers: ["calls"]
-  },
-  {
-    name: "a refused update waits for ever",
-    file: "src/internal/committer.ts",
-    find: "      lines.rejoin(updates, Duration.isZero(delay))",
-    replace: "      if (cohort.attempts < 2) lines.rejoin(updates, Duration.isZero(delay))",
+    name: "what was refused is not learnt: the old guess stays",
+    file: "src/internal/engine/committer.ts",
+    find: "          cell.known = toKnown(decision.current[i]!, asOf, moment, now)\n",
+    replace: "",
     killers: ["calls"]
   },
   {
     name: "a refused update gives up at once",
-    file: "src/internal/committer.ts",
-    find: "      if (delay === undefined) {",
-    replace: "      if (delay === undefined || cohort.attempts > 1) {",
+    file: "src/internal/engine/again.ts",
+    find: "this.elapsed() - attempts.since < Schedules.patience",
+    replace: "this.elapsed() - attempts.since < 0",
+    killers: ["calls"]
+  },
+  {
+    name: "a refused update is left out of its line",
+    file: "src/internal/engine/again.ts",
+    find: "        ? this.lines.rejoin(updates, true)",
+    replace: "        ? undefined",
+    killers: ["calls"]
+  },
+  {
+    name: "nobody is told when a layer closes",
+    file: "src/internal/engine/committer.ts",
+    find: "this.failAll(this.lines.drain(cell), this.calls.closed)",
+    replace: "this.lines.drain(cell)",
+    killers: ["calls"]
+  },
+  {
+    name: "a failed update is told that it may have been applied",
+    file: "src/internal/engine/committer.ts",
+    find: "      if (!update.wrote && error !== undefined) update.settle",
+    replace: "      if (error !== undefined) update.settle",
     killers: ["calls"]
   }
 ]

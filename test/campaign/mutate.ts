@@ -58,9 +58,9 @@ for (const { file, find, killers, name, replace } of mutants) {
     continue
   }
   Fs.writeFileSync(path, text.replace(find, () => replace))
-  const found = (killers.length === 0 ? (["calls", "watchers", "crowds"] as const) : killers).map((simulation) =>
-    [simulation, attempt(simulation)] as const
-  )
+  const found = (killers.length === 0 ? (["calls", "watchers", "forgetful", "crowds"] as const) : killers).map((
+    simulation
+  ) => [simulation, attempt(simulation)] as const)
   const killed = found.filter(([, how]) => how !== undefined)
   if (killed.length < killers.length) bad++
   console.log(
