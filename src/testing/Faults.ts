@@ -267,7 +267,7 @@ const touch = (name: string, record: Record | null, mark: string): Transaction[n
  * Unless `options` say otherwise an update is retried three times, and a lost commit sent again three times, both at
  * once.
  *
- * **Example** (What a program does when it cannot be known whether an update was applied)
+ * **Example** (What a program does when others keep coming first)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
@@ -278,14 +278,14 @@ const touch = (name: string, record: Record | null, mark: string): Transaction[n
  * const increment = Scoped.update(Count, (count) => [count + 1, count + 1])
  *
  * const program = Effect.gen(function*() {
- *   yield* Faults.commits(Faults.ambiguous)
+ *   yield* Faults.commits(Faults.overtaken, { times: 4 })
  *   const error = yield* Effect.flip(increment)
- *   return [error._tag, yield* Scoped.get(Count)]
+ *   return [error._tag, yield* increment]
  * })
  *
  * const TestStorage = Faults.layer(MemoryDriver.make())
  *
- * console.log(await Effect.runPromise(program.pipe(Effect.provide(TestStorage)))) // => ["AmbiguousCommitError", 1]
+ * console.log(await Effect.runPromise(program.pipe(Effect.provide(TestStorage)))) // => ["ConflictError", 1]
  * ```
  *
  * @category layers

@@ -30,6 +30,8 @@ import * as Plan from "./internal/plan.ts"
 import { execute, type Ran, type Spec } from "./internal/runner.ts"
 import * as Linearizability from "./Linearizability.ts"
 
+const TypeId = "~effect-scoped/testing/Simulation" as const
+
 /**
  * How much goes wrong, as probabilities.
  *
@@ -95,7 +97,11 @@ export interface Options<State, Operation, Output> {
  * @category models
  * @since 0.1.0
  */
-export interface Simulation<Operation, Output> {
+export interface Simulation<in out Operation, out Output> {
+  readonly [TypeId]: {
+    readonly _Operation: (operation: Operation) => Operation
+    readonly _Output: (_: never) => Output
+  }
   /** @internal */
   readonly plan: (seed: number) => Plan.Plan<Operation>
   /** @internal */
@@ -183,6 +189,7 @@ export const make = <const Operation, Output, State>(
     skew: Duration.toMillis(Duration.fromInputUnsafe(options.skew ?? "1 hour"))
   }
   return {
+    [TypeId]: { _Operation: (operation) => operation, _Output: (never) => never },
     plan: (seed) =>
       Plan.draw(seed, {
         operation: (random) => Effect.runSync(Effect.provideService(options.operation, Random.Random, random.service)),

@@ -261,6 +261,7 @@ describe("Linearizability.check", () => {
       const before = performance.now()
       assert.strictEqual(check(history, registers)._tag, "Linearizable")
       assert.isBelow(performance.now() - before, 20_000)
+      if (doubts === 0) return
       const { called, returned } = history[length / 2]!
       const spoilt = history.with(length / 2, call(called, returned, { read: "x" }, -5))
       assert.strictEqual(check(spoilt, registers)._tag, "Violation")
