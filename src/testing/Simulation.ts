@@ -97,10 +97,10 @@ export interface Options<State, Operation, Output> {
  * @category models
  * @since 0.1.0
  */
-export interface Simulation<in out Operation, out Output> {
+export interface Simulation<in out Operation, in out Output> {
   readonly [TypeId]: {
     readonly _Operation: (operation: Operation) => Operation
-    readonly _Output: (_: never) => Output
+    readonly _Output: (output: Output) => Output
   }
   /** @internal */
   readonly plan: (seed: number) => Plan.Plan<Operation>
@@ -189,7 +189,7 @@ export const make = <const Operation, Output, State>(
     skew: Duration.toMillis(Duration.fromInputUnsafe(options.skew ?? "1 hour"))
   }
   return {
-    [TypeId]: { _Operation: (operation) => operation, _Output: (never) => never },
+    [TypeId]: { _Operation: (operation) => operation, _Output: (output) => output },
     plan: (seed) =>
       Plan.draw(seed, {
         operation: (random) => Effect.runSync(Effect.provideService(options.operation, Random.Random, random.service)),
@@ -245,6 +245,7 @@ export const trace = <Operation, Output>(self: Simulation<Operation, Output>, se
  * - `runs`: how many. Default: 1,000.
  * - `seed`: the first; the others follow it. Default: 1.
  * - `seeds`: seeds that are run before all others, such as those that failed once.
+ * - `attempts`: how many runs it may take to shrink a failure. Default: 1,000.
  *
  * The event loop is let go on after every few runs.
  *
@@ -257,6 +258,7 @@ export const check: <Operation, Output>(
     readonly runs?: number | undefined
     readonly seed?: number | undefined
     readonly seeds?: ReadonlyArray<number> | undefined
+    readonly attempts?: number | undefined
   }
 ) => Effect.Effect<{ readonly runs: number; readonly calls: number }, SimulationError> = Effect.fnUntraced(function*<
   Operation,
@@ -265,6 +267,7 @@ export const check: <Operation, Output>(
   readonly runs?: number | undefined
   readonly seed?: number | undefined
   readonly seeds?: ReadonlyArray<number> | undefined
+  readonly attempts?: number | undefined
 } = {}) {
   const first = options.seed ?? 1
   const corpus = options.seeds ?? []
@@ -273,7 +276,7 @@ export const check: <Operation, Output>(
   for (let i = 0; i < runs; i++) {
     const seed = i < corpus.length ? corpus[i]! : first + i - corpus.length
     const { fault, history } = run(self, seed)
-    if (fault !== undefined) return yield* explain(self, seed)
+    if (fault !== undefined) return yield* explain(self, seed, options)
     calls += history.length
     if (i % 32 === 31) yield* Effect.yieldNow
   }

@@ -18,10 +18,12 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "60" },
     seed: { type: "string", default: String(1 + Math.floor(Math.random() * 2 ** 40)) },
     only: { type: "string" },
-    faults: { type: "string", default: "3" }
+    faults: { type: "string", default: "3" },
+    attempts: { type: "string", default: "1000" }
   }
 })
 const [runs, seed, most] = [Number(values.runs), Number(values.seed), Number(values.faults)]
+const attempts = Number(values.attempts)
 const deadline = performance.now() + Number(values.minutes) * 60_000
 const names = (Object.keys(simulations) as Array<keyof typeof simulations>).filter((name) =>
   values.only === undefined || values.only === name
@@ -37,7 +39,7 @@ const campaign = Effect.gen(function*() {
     let [done, calls] = [0, 0]
     const began = performance.now()
     const attempt = Effect.fnUntraced(function*(options: Parameters<typeof Simulation.check>[1]) {
-      const result = yield* Effect.exit(Simulation.check(simulations[name], options))
+      const result = yield* Effect.exit(Simulation.check(simulations[name], { ...options, attempts }))
       if (Exit.isSuccess(result)) {
         done += result.value.runs
         calls += result.value.calls

@@ -33,7 +33,8 @@ const attempt = (simulation: string): string | undefined => {
         `--runs=${values.runs}`,
         `--minutes=${Number(values.seconds) / 60}`,
         "--seed=1",
-        "--faults=1"
+        "--faults=1",
+        "--attempts=0"
       ],
       { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 2_000 * Number(values.seconds) }
     )

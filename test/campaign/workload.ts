@@ -177,9 +177,9 @@ export const simulations = {
   forgetful: Simulation.make<Operation, Answer, State>({
     ...options,
     operation: onlyPlain,
-    calls: 16,
+    calls: 6,
     storage: { retention: "10 seconds" },
-    faults: { writers: 0.4, store: 0.1 }
+    faults: { network: 0.1, writers: 0.8 }
   }),
   crowds: Simulation.make<Operation, Answer, State>({
     ...options,
