@@ -228,7 +228,10 @@ export class Network {
       }
       // A driver ends its calls in time, whatever the store does.
       const timeout = world.after(4_000, () => fail("Timeout", commits, 0), process)
-      const answer = (answer: A) => settle(Effect.succeed(answer), travel(draw))
+      // On its way it can be lost, too, when the connection breaks.
+      const answer = (answer: A) => {
+        world.after(travel(draw), () => settle(Effect.succeed(answer), 0), process)
+      }
       const nothing = () => {}
 
       this.open.add(call)
