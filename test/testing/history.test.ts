@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { check, type Operation } from "./history.ts"
+import { check, type Operation } from "../../src/testing/driver/history.ts"
 
 type Moments = readonly [called: number, returned: number]
 

@@ -1,6 +1,6 @@
 /** Data is stored as the exact bytes given. */
 import { assert, describe } from "@effect/vitest"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { commit, committed, create, fresh, read, record, type Rules, TestStore, write } from "./TestStore.ts"
 
 const texts: ReadonlyArray<readonly [what: string, data: string]> = [

@@ -1,7 +1,9 @@
 /** Many writers at once: every commit takes effect at one moment between its call and its answer. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, Fiber, Random } from "effect"
-import type { Driver, Record, Transaction } from "../../../src/Driver.ts"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import type { Driver, Record, Transaction } from "../../Driver.ts"
 import { check as checkHistory, History } from "./history.ts"
 import {
   check,
@@ -50,16 +52,16 @@ export const races: Rules = (it) =>
       Effect.gen(function*() {
         const { a, b } = yield* TestStore
         const names = [fresh(), fresh(), fresh(), fresh()]
-        let done = false
+        const writing = { done: false }
         const writers = yield* Effect.forkChild(
           Effect.forEach(
             [a, b, a],
             (driver) => Effect.repeat(increment(driver, names), { times: 39 }),
             { concurrency: "unbounded" }
-          ).pipe(Effect.ensuring(Effect.sync(() => done = true)))
+          ).pipe(Effect.ensuring(Effect.sync(() => writing.done = true)))
         )
         const stale = record()
-        while (!done) {
+        while (!writing.done) {
           for (const driver of [a, b]) {
             const verdict = yield* commit(driver, ...names.map((name) => check(name, stale)))
             const seen = verdict.committed ? assert.fail() : verdict.current.map((record) => record?.data)

@@ -5,8 +5,10 @@
  * only that it goes, and not early. They wait side by side.
  */
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Stream } from "effect"
-import type { Driver, Record } from "../../../src/Driver.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Driver, Record } from "../../Driver.ts"
 import {
   check,
   commit,

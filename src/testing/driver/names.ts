@@ -1,6 +1,7 @@
 /** Names are compared byte for byte, and every text is a name. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import {
   check,
   commit,

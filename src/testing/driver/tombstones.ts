@@ -1,6 +1,7 @@
 /** Removal: the data goes, the revision stays for a while. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import {
   check,
   commit,

@@ -5,8 +5,10 @@
  * some order.
  */
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Schema } from "effect"
-import type { Record, Transaction, Verdict } from "../../../src/Driver.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Record, Transaction, Verdict } from "../../Driver.ts"
 import { commitAll, fresh, record, type Rules, TestStore } from "./TestStore.ts"
 
 const scopes = 4

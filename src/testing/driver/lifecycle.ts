@@ -1,7 +1,11 @@
 /** Calls that are interrupted, and drivers that are closed. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
-import type { Driver, Record } from "../../../src/Driver.ts"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Driver, Record } from "../../Driver.ts"
 import {
   commit,
   commitAll,
@@ -76,8 +80,12 @@ export const lifecycle: Rules = (it) =>
         const found = yield* b.read(names)
         assert.deepStrictEqual(found.filter((_, i) => i % 2 === 1), stored.filter((_, i) => i % 2 === 1))
       }))
+  })
 
-    it.effect("sees what was committed before it was opened", () =>
+/** Drivers over one store that come and go. */
+export const sharing: Rules = (it) =>
+  describe("drivers over one store", () => {
+    it.effect("see what was committed before they were opened", () =>
       Effect.gen(function*() {
         const { a, open } = yield* TestStore
         const names = Array.from({ length: 50 }, () => fresh())
@@ -88,7 +96,7 @@ export const lifecycle: Rules = (it) =>
         assert.deepStrictEqual(yield* commit(late, write(names[0]!, stored[0]!, record())), committed)
       }))
 
-    it.effect("goes on when another over the same store is closed", () =>
+    it.effect("go on when another is closed", () =>
       Effect.gen(function*() {
         const { a, open } = yield* TestStore
         const name = fresh()
@@ -115,7 +123,7 @@ export const lifecycle: Rules = (it) =>
         }
       }))
 
-    it.effect("ends the calls that run when it is closed", () =>
+    it.effect("end the calls that run when they are closed", () =>
       Effect.gen(function*() {
         const { a, open } = yield* TestStore
         for (let i = 0; i < 5; i++) {

@@ -1,6 +1,6 @@
 /** Transactions that travel together. */
 import { assert, describe } from "@effect/vitest"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import {
   check,
   commit,

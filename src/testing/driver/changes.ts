@@ -1,7 +1,12 @@
 /** Hints that a name may have changed: too many are allowed, one too few is not. */
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Scope, Stream } from "effect"
-import type { Driver, Record } from "../../../src/Driver.ts"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Driver, Record } from "../../Driver.ts"
 import {
   commit,
   commitAll,
@@ -24,6 +29,7 @@ const follow = Effect.fnUntraced(function*(
   names: ReadonlyArray<string>,
   pause: Duration.Input = Duration.zero
 ) {
+  const { hintsWithin } = yield* TestStore
   const seen = new Map<string, string | null>()
   const unknown: Array<string> = []
   let hints = 0
@@ -49,7 +55,8 @@ const follow = Effect.fnUntraced(function*(
             yield* Effect.sleep("2 millis")
           }
           assert.deepStrictEqual(unknown, [], "hints of names that are not watched")
-        })
+        }),
+        hintsWithin
       )
   }
 })

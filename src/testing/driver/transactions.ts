@@ -1,6 +1,6 @@
 /** What one transaction does, and what its verdict says. */
 import { assert, describe } from "@effect/vitest"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import {
   check,
   commit,

@@ -1,6 +1,8 @@
 /** What is stored, by the beginning of its name. */
 import { assert, describe } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import { commit, commitAll, committed, create, fresh, record, type Rules, soon, TestStore, write } from "./TestStore.ts"
 
 export const listing: Rules = (it) =>
