@@ -1,27 +1,51 @@
 /**
  * A pool's connections, each lent to one operation at a time and given back clean, or not at all.
+ *
+ * What has rested may be dead without a sign of it, or lead to a server that was the primary once. So now and then a
+ * connection is asked a question before it is used; one that does not answer, or whose server became read-only, takes
+ * all with it that were made before, and new ones lead to where the server is now.
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Mysql from "mysql2"
 import * as Fault from "./fault.ts"
 import type { Answer, Row } from "./part.ts"
+import type { Bound } from "./sql.ts"
 
 export interface Connections {
+  /** Whether nobody else uses them, so that they are set up as it suits us. */
+  readonly owned: boolean
   /** Runs statements as they are, the one after the other. */
-  readonly run: (statements: ReadonlyArray<string>, sent?: () => void) => Effect.Effect<
+  readonly run: (deadline: number, statements: ReadonlyArray<string>) => Effect.Effect<
     ReadonlyArray<Answer>,
     Fault.Fault
   >
   /** Runs a query that sees what is committed when it begins, and nothing else. */
-  readonly read: (query: string) => Effect.Effect<ReadonlyArray<Row>, Fault.Fault>
+  readonly read: (deadline: number, query: string) => Effect.Effect<ReadonlyArray<Row>, Fault.Fault>
   /** Runs statements as one transaction. `sent` is called when it is on its way. */
   readonly transact: (
+    deadline: number,
     statements: ReadonlyArray<string>,
-    sent: () => void
+    bound?: Bound,
+    sent?: () => void
   ) => Effect.Effect<ReadonlyArray<Answer>, Fault.Fault>
+  /** Runs a statement that is a transaction by itself, and a query where it changed nothing. */
+  readonly single: (
+    deadline: number,
+    statement: { readonly sql: string; readonly values: ReadonlyArray<Buffer | null> },
+    otherwise: string,
+    sent: () => void
+  ) => Effect.Effect<Answer, Fault.Fault>
+  /** Makes new ones from now on: those that there are may be of no use. */
+  readonly renew: () => void
   /** Ends the pool, where it is ours. */
   readonly close: Effect.Effect<void>
 }
+
+/** How long an operation waits for a lock before the server gives up, in milliseconds: no server counts finer. */
+export const lockWait = 1_000
 
 /**
  * What our own connections are set to. An operation that finds a row locked must come back in time to try again. The
@@ -39,21 +63,38 @@ const rollback = "ROLLBACK AND NO CHAIN NO RELEASE"
 
 // On a connection that others use too, nothing is set for longer than a transaction takes. A transaction that was left
 // open on it was given up.
-const prelude = [rollback, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"]
+const borrow = [
+  rollback,
+  "SET @effect_scoped_row=@@SESSION.innodb_lock_wait_timeout,@effect_scoped_table=@@SESSION.lock_wait_timeout",
+  "SET SESSION innodb_lock_wait_timeout=1,lock_wait_timeout=1",
+  "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+]
+const giveBack = "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table"
 
-export const make = (pool: Mysql.Pool, owned: boolean): Connections => {
-  const ready = new WeakSet<Mysql.PoolConnection>()
+const isReadOnly = "SELECT @@GLOBAL.read_only AS is_read_only"
+
+/** What is known of a connection. */
+interface Known {
+  readonly generation: number
+  readonly readOnly: boolean
+  checkedAt: number
+}
+
+/** After so many milliseconds a connection is asked again. */
+const trustedFor = 1_000
+
+export const make = (options: {
+  readonly clock: Clock.Clock
+  readonly pool: Mysql.Pool
+  readonly owned: boolean
+  /** How long a call may take. */
+  readonly timeout: number
+}): Connections => {
+  const { clock, owned, pool } = options
+  const known = new WeakMap<Mysql.PoolConnection, Known>()
   const open = new Set<Mysql.PoolConnection>()
-
-  const admit = (connection: Mysql.PoolConnection): Effect.Effect<unknown, Fault.Fault> => {
-    if (ready.has(connection)) return Effect.void
-    ready.add(connection)
-    open.add(connection)
-    // The pool listens for the first error only, and one that nobody listens for would end the process.
-    connection.on("error", () => open.delete(connection))
-    connection.on("end", () => open.delete(connection))
-    return owned ? query(connection, session) : Effect.void
-  }
+  let generation = 0
+  const now = () => clock.currentTimeMillisUnsafe()
 
   const discard = (connection: Mysql.PoolConnection): void => {
     open.delete(connection)
@@ -62,14 +103,45 @@ export const make = (pool: Mysql.Pool, owned: boolean): Connections => {
     socket(connection).destroy()
   }
 
+  const ask = (connection: Mysql.PoolConnection, before: ReadonlyArray<string>) =>
+    Effect.map(
+      query(connection, [...before, isReadOnly]),
+      (answers) => answers.at(-1)!.rows[0]?.[0]?.toString() === "1"
+    )
+
+  const admit = Effect.fnUntraced(function*(connection: Mysql.PoolConnection) {
+    open.add(connection)
+    // The pool listens for the first error only, and one that nobody listens for would end the process.
+    connection.on("error", () => open.delete(connection))
+    connection.on("end", () => open.delete(connection))
+    const current = generation
+    const readOnly = yield* ask(connection, owned ? session : [])
+    known.set(connection, { generation: current, readOnly, checkedAt: now() })
+  })
+
+  /** Whether a connection that was used before is still good. */
+  const check = Effect.fnUntraced(function*(connection: Mysql.PoolConnection, about: Known) {
+    if (about.generation !== generation) return false
+    if (now() - about.checkedAt < trustedFor) return true
+    const answer = yield* Effect.timeoutOption(Effect.result(ask(connection, [])), Math.min(500, options.timeout / 8))
+    if (Option.isNone(answer) || Result.isSuccess(answer.value) && answer.value.success && !about.readOnly) {
+      generation++
+      return false
+    }
+    about.checkedAt = now()
+    return Result.isSuccess(answer.value)
+  })
+
   const use = <A>(
+    deadline: number,
     f: (connection: Mysql.PoolConnection) => Effect.Effect<A, Fault.Fault>
   ): Effect.Effect<A, Fault.Fault> =>
     Effect.suspend(() => {
       let connection: Mysql.PoolConnection | undefined
       let over = false
       let broken = true
-      return Effect.callback<Mysql.PoolConnection, Fault.Fault>((resume) => {
+
+      const take = Effect.callback<Mysql.PoolConnection, Fault.Fault>((resume) => {
         try {
           pool.getConnection((error, taken) => {
             if (error !== null) return resume(Effect.fail(Fault.fromMysql("connect", error)))
@@ -81,21 +153,38 @@ export const make = (pool: Mysql.Pool, owned: boolean): Connections => {
           // Such as a port that none can have.
           resume(Effect.fail(Fault.fromMysql("connect", error)))
         }
-      }).pipe(
-        Effect.flatMap((connection) =>
-          Effect.andThen(
-            Effect.mapError(admit(connection), (fault) => ({ ...fault, inDoubt: false })),
-            f(connection)
-          )
-        ),
+      })
+
+      const acquire = Effect.gen(function*() {
+        for (let pause = 5;; pause = Math.min(2 * pause, 50)) {
+          const taken = yield* Effect.result(take)
+          if (Result.isFailure(taken)) {
+            // The server takes no more of them: those that there are come back.
+            if (taken.failure.remedy !== "later" || now() + pause >= deadline) return yield* Effect.fail(taken.failure)
+            yield* Effect.sleep(pause)
+            continue
+          }
+          const about = known.get(taken.success)
+          if (about === undefined) {
+            yield* Effect.mapError(admit(taken.success), (fault) => ({ ...fault, inDoubt: false }))
+            return taken.success
+          }
+          if (yield* check(taken.success, about)) return taken.success
+          connection = undefined
+          discard(taken.success)
+        }
+      })
+
+      return acquire.pipe(
+        Effect.flatMap(f),
         Effect.tap(Effect.sync(() => {
           broken = false
         })),
         Effect.tapError((fault) =>
           // The server stops at the statement that failed, and leaves the transaction open.
-          connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt
+          connection === undefined || fault.remedy === "elsewhere" || fault.remedy === "primary" || fault.inDoubt
             ? Effect.void
-            : Effect.ignore(Effect.map(query(connection, [rollback]), () => {
+            : Effect.ignore(Effect.map(query(connection, owned ? [rollback] : [rollback, giveBack]), () => {
               broken = false
             }))
         ),
@@ -108,30 +197,50 @@ export const make = (pool: Mysql.Pool, owned: boolean): Connections => {
       )
     })
 
+  const before = owned ? [begin] : [...borrow, begin]
+  const after = owned ? [commit] : [commit, giveBack]
+
   return {
-    run: (statements, sent) =>
-      use((connection) => {
-        sent?.()
-        return query(connection, statements)
-      }),
-    read: (select) =>
+    owned,
+    run: (deadline, statements) => use(deadline, (connection) => query(connection, statements)),
+    read: (deadline, select) =>
       owned
-        ? use((connection) => Effect.map(query(connection, [select]), ([answer]) => answer!.rows))
-        : use((connection) =>
+        ? use(deadline, (connection) => Effect.map(query(connection, [select]), ([answer]) => answer!.rows))
+        : use(deadline, (connection) =>
           Effect.map(
-            query(connection, [...prelude, "START TRANSACTION READ ONLY", select, rollback]),
-            (answers) => answers[3]!.rows
+            query(connection, [...borrow, "START TRANSACTION READ ONLY", select, rollback, giveBack]),
+            (answers) => answers.at(-3)!.rows
+          )),
+    transact: (deadline, statements, bound, sent) =>
+      use(deadline, (connection) => {
+        const run = Effect.suspend(() => {
+          sent?.()
+          return Effect.map(
+            query(connection, [...before, ...statements, ...after]),
+            (answers) => answers.slice(before.length, before.length + statements.length)
           )
-        ),
-    transact: (statements, sent) => {
-      const before = owned ? [begin] : [...prelude, begin]
-      return use((connection) => {
-        sent()
-        return Effect.map(
-          query(connection, [...before, ...statements, commit]),
-          (answers) => answers.slice(before.length, -1)
+        })
+        if (bound === undefined || bound.values.length === 0) return run
+        // Nothing can be in doubt yet.
+        const bind = Effect.mapError(
+          execute(connection, bound.set, bound.parameters),
+          (fault) => ({ ...fault, inDoubt: false })
         )
-      })
+        return Effect.andThen(bind, run)
+      }),
+    single: (deadline, { sql, values }, otherwise, sent) =>
+      use(deadline, (connection) => {
+        sent()
+        return Effect.flatMap(execute(connection, sql, values), (answer) =>
+          answer.changed === 1 ? Effect.succeed(answer) : Effect.map(
+            // A statement that changed nothing leaves nothing in doubt.
+            Effect.mapError(query(connection, [otherwise]), (fault) => ({ ...fault, inDoubt: false })),
+            ([found]) =>
+              found!
+          ))
+      }),
+    renew: () => {
+      generation++
     },
     close: owned
       ? Effect.callback<void>((resume) => pool.end(() => resume(Effect.void))).pipe(
@@ -151,21 +260,35 @@ const query = (
   statements: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<Answer>, Fault.Fault> =>
   connection.config.multipleStatements === true || statements.length === 1
-    ? Effect.map(send(connection, statements.join(";")), (results) => statements.length === 1 ? [results] : results)
-      .pipe(Effect.map((results) => (results as ReadonlyArray<unknown>).map(toAnswer)))
-    : Effect.forEach(statements, (statement) => Effect.map(send(connection, statement), toAnswer))
+    ? Effect.map(
+      send(connection, "query", statements.join(";"), null),
+      (results) => (statements.length === 1 ? [results] : results as ReadonlyArray<unknown>).map(toAnswer)
+    )
+    : Effect.forEach(statements, (statement) => Effect.map(send(connection, "query", statement, null), toAnswer))
 
-const send = (connection: Mysql.PoolConnection, sql: string): Effect.Effect<unknown, Fault.Fault> =>
+/** Runs a prepared statement, whose values are not in its text. */
+const execute = (
+  connection: Mysql.PoolConnection,
+  sql: string,
+  values: ReadonlyArray<Buffer | null>
+): Effect.Effect<Answer, Fault.Fault> => Effect.map(send(connection, "execute", sql, values), toAnswer)
+
+const send = (
+  connection: Mysql.PoolConnection,
+  command: "query" | "execute",
+  sql: string,
+  // Without any, the text is not searched for question marks either.
+  values: ReadonlyArray<Buffer | null> | null
+): Effect.Effect<unknown, Fault.Fault> =>
   Effect.callback((resume) => {
-    connection.query({
+    connection[command]({
       sql,
-      // Nothing to fill in: not to be searched for question marks either.
-      values: null as unknown as [],
+      values: values as Array<Buffer | null>,
       // Bytes in rows without names, whatever the pool is set to.
       rowsAsArray: true,
       nestTables: false,
       typeCast: (field) => field.buffer()
-    }, (error, results) => {
+    }, (error: Mysql.QueryError | null, results: unknown) => {
       resume(error === null ? Effect.succeed(results) : Effect.fail(Fault.fromMysql("query", error)))
     })
   })
