@@ -36,8 +36,9 @@ describe("a reply that is lost", () => {
       const network = yield* proxy(server.port)
       const driver = yield* connect(network.port, { timeout })
       const name = fresh()
-      const first = yield* create(driver, name)
-      const second = record("2")
+      const zeroth = yield* create(driver, name)
+      const [first, second] = [record("1"), record("2")] as const
+      yield* commit(driver, write(name, zeroth, first))
       network.pass({ requests: true, replies: false })
       const error = yield* failure(driver.commit([[write(name, first, second)]]))
       assert.deepStrictEqual([error.reason, error.inDoubt], ["Timeout", true])

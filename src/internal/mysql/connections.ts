@@ -166,7 +166,7 @@ export const make = (options: {
           }
           const about = known.get(taken.success)
           if (about === undefined) {
-            yield* Effect.mapError(admit(taken.success), (fault) => ({ ...fault, inDoubt: false }))
+            yield* certain(admit(taken.success))
             return taken.success
           }
           if (yield* check(taken.success, about)) return taken.success
@@ -222,23 +222,15 @@ export const make = (options: {
         })
         if (bound === undefined || bound.values.length === 0) return run
         // Nothing can be in doubt yet.
-        const bind = Effect.mapError(
-          execute(connection, bound.set, bound.parameters),
-          (fault) => ({ ...fault, inDoubt: false })
-        )
-        return Effect.andThen(bind, run)
+        return Effect.andThen(certain(execute(connection, bound.set, bound.parameters)), run)
       }),
     single: (deadline, { sql, values }, otherwise, sent) =>
-      use(deadline, (connection) => {
-        sent()
-        return Effect.flatMap(execute(connection, sql, values), (answer) =>
-          answer.changed === 1 ? Effect.succeed(answer) : Effect.map(
-            // A statement that changed nothing leaves nothing in doubt.
-            Effect.mapError(query(connection, [otherwise]), (fault) => ({ ...fault, inDoubt: false })),
-            ([found]) =>
-              found!
-          ))
-      }),
+      use(deadline, (connection) =>
+        Effect.flatMap(execute(connection, sql, values, sent), (answer) =>
+          // A statement that changed nothing leaves nothing in doubt.
+          answer.changed === 1
+            ? Effect.succeed(answer)
+            : Effect.map(certain(query(connection, [otherwise])), ([found]) => found!))),
     renew: () => {
       generation++
     },
@@ -261,37 +253,52 @@ const query = (
 ): Effect.Effect<ReadonlyArray<Answer>, Fault.Fault> =>
   connection.config.multipleStatements === true || statements.length === 1
     ? Effect.map(
-      send(connection, "query", statements.join(";"), null),
+      send(connection, statements.join(";")),
       (results) => (statements.length === 1 ? [results] : results as ReadonlyArray<unknown>).map(toAnswer)
     )
-    : Effect.forEach(statements, (statement) => Effect.map(send(connection, "query", statement, null), toAnswer))
+    : Effect.forEach(statements, (statement) => Effect.map(send(connection, statement), toAnswer))
 
-/** Runs a prepared statement, whose values are not in its text. */
+/** Runs a prepared statement, whose values are not in its text. It is prepared once on each connection. */
 const execute = (
   connection: Mysql.PoolConnection,
   sql: string,
-  values: ReadonlyArray<Buffer | null>
-): Effect.Effect<Answer, Fault.Fault> => Effect.map(send(connection, "execute", sql, values), toAnswer)
+  values: ReadonlyArray<Buffer | null>,
+  sent?: () => void
+): Effect.Effect<Answer, Fault.Fault> => {
+  const options = { ...raw, sql, values: values as Array<Buffer | null> }
+  const prepare = Effect.callback<void, Fault.Fault>((resume) => {
+    // With the same options, of which its types know only the text, the statement is the one that is executed then.
+    connection.prepare(options as unknown as string, (error: Mysql.QueryError | null) => {
+      resume(error === null ? Effect.void : Effect.fail(Fault.fromMysql("query", error)))
+    })
+  })
+  const run = Effect.callback<unknown, Fault.Fault>((resume) => {
+    sent?.()
+    connection.execute(options, (error: Mysql.QueryError | null, result: unknown) => {
+      resume(error === null ? Effect.succeed(result) : Effect.fail(Fault.fromMysql("query", error)))
+    })
+  })
+  return Effect.map(Effect.andThen(certain(prepare), run), toAnswer)
+}
 
-const send = (
-  connection: Mysql.PoolConnection,
-  command: "query" | "execute",
-  sql: string,
-  // Without any, the text is not searched for question marks either.
-  values: ReadonlyArray<Buffer | null> | null
-): Effect.Effect<unknown, Fault.Fault> =>
+const send = (connection: Mysql.PoolConnection, sql: string): Effect.Effect<unknown, Fault.Fault> =>
   Effect.callback((resume) => {
-    connection[command]({
-      sql,
-      values: values as Array<Buffer | null>,
-      // Bytes in rows without names, whatever the pool is set to.
-      rowsAsArray: true,
-      nestTables: false,
-      typeCast: (field) => field.buffer()
-    }, (error: Mysql.QueryError | null, results: unknown) => {
+    // Nothing to fill in: not to be searched for question marks either.
+    connection.query({ ...raw, sql, values: null as unknown as [] }, (error, results) => {
       resume(error === null ? Effect.succeed(results) : Effect.fail(Fault.fromMysql("query", error)))
     })
   })
+
+/** Bytes in rows without names, whatever the pool is set to. */
+const raw = {
+  rowsAsArray: true,
+  nestTables: false,
+  typeCast: (field: { readonly buffer: () => Buffer | null }) => field.buffer()
+} as const
+
+/** What writes nothing leaves nothing in doubt. */
+const certain = <A>(effect: Effect.Effect<A, Fault.Fault>): Effect.Effect<A, Fault.Fault> =>
+  Effect.mapError(effect, (fault) => ({ ...fault, inDoubt: false }))
 
 const toAnswer = (result: unknown): Answer =>
   Array.isArray(result)
