@@ -134,7 +134,8 @@ export const make = (options: {
 
   const use = <A>(
     deadline: number,
-    f: (connection: Mysql.PoolConnection) => Effect.Effect<A, Fault.Fault>
+    f: (connection: Mysql.PoolConnection) => Effect.Effect<A, Fault.Fault>,
+    undo: ReadonlyArray<string> = [rollback]
   ): Effect.Effect<A, Fault.Fault> =>
     Effect.suspend(() => {
       let connection: Mysql.PoolConnection | undefined
@@ -184,7 +185,7 @@ export const make = (options: {
           // The server stops at the statement that failed, and leaves the transaction open.
           connection === undefined || fault.remedy === "elsewhere" || fault.remedy === "primary" || fault.inDoubt
             ? Effect.void
-            : Effect.ignore(Effect.map(query(connection, owned ? [rollback] : [rollback, giveBack]), () => {
+            : Effect.ignore(Effect.map(query(connection, undo), () => {
               broken = false
             }))
         ),
@@ -199,6 +200,7 @@ export const make = (options: {
 
   const before = owned ? [begin] : [...borrow, begin]
   const after = owned ? [commit] : [commit, giveBack]
+  const undo = owned ? [rollback] : [rollback, giveBack]
 
   return {
     owned,
@@ -206,11 +208,15 @@ export const make = (options: {
     read: (deadline, select) =>
       owned
         ? use(deadline, (connection) => Effect.map(query(connection, [select]), ([answer]) => answer!.rows))
-        : use(deadline, (connection) =>
-          Effect.map(
-            query(connection, [...borrow, "START TRANSACTION READ ONLY", select, rollback, giveBack]),
-            (answers) => answers.at(-3)!.rows
-          )),
+        : use(
+          deadline,
+          (connection) =>
+            Effect.map(
+              query(connection, [...borrow, "START TRANSACTION READ ONLY", select, ...undo]),
+              (answers) => answers[borrow.length + 1]!.rows
+            ),
+          undo
+        ),
     transact: (deadline, statements, bound, sent) =>
       use(deadline, (connection) => {
         const run = Effect.suspend(() => {
@@ -223,7 +229,7 @@ export const make = (options: {
         if (bound === undefined || bound.values.length === 0) return run
         // Nothing can be in doubt yet.
         return Effect.andThen(certain(execute(connection, bound.set, bound.parameters)), run)
-      }),
+      }, undo),
     single: (deadline, { sql, values }, otherwise, sent) =>
       use(deadline, (connection) =>
         Effect.flatMap(execute(connection, sql, values, sent), (answer) =>

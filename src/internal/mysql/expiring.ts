@@ -26,6 +26,6 @@ export const sweep = (
   names: ReadonlyArray<string>,
   at: string
 ): ReadonlyArray<string> => [
-  `DELETE FROM ${scopes} WHERE name IN ${Sql.list(names)} AND gone_at<=${at}`,
-  `DELETE FROM ${expiring} WHERE name IN ${Sql.list(names)} AND due_at<=${at}`
+  Sql.remove(scopes, names, `s.gone_at<=${at}`),
+  Sql.remove(expiring, names, `s.due_at<=${at}`)
 ]

@@ -16,8 +16,7 @@ export const places = (table: string, names: ReadonlyArray<string>): string =>
   `ON DUPLICATE KEY UPDATE gone_at=gone_at`
 
 /** Takes away the places that nothing was written to. */
-export const clear = (table: string, names: ReadonlyArray<string>): string =>
-  `DELETE FROM ${table} WHERE name IN ${Sql.list(names)} AND gone_at=0`
+export const clear = (table: string, names: ReadonlyArray<string>): string => Sql.remove(table, names, "s.gone_at=0")
 
 /** Those of the names whose rows nobody holds a lock of. */
 export const free = (table: string, names: ReadonlyArray<string>): string =>

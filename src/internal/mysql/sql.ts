@@ -133,6 +133,10 @@ export const asExpected = (writes: ReadonlyArray<Write>): string => {
   return `(${conditions.map((condition) => `(${condition})`).join(" OR ")})`
 }
 
+/** Deletes rows by their names. Only in this form can a server be kept from looking at others, and locking them. */
+export const remove = (table: string, names: ReadonlyArray<string>, condition: string): string =>
+  `DELETE s FROM ${table} AS s FORCE INDEX (PRIMARY) WHERE s.name IN ${list(names)} AND ${condition}`
+
 /** A table of values, for a statement to join with. */
 export const derived = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const [first, ...others] = rows
