@@ -10,8 +10,8 @@ export interface Proxy {
   readonly forget: () => void
   /** Keeps what is sent in either direction, and sends it on when it is told to. */
   readonly hold: (held: boolean) => void
-  /** Puts something else in the place of the next reply. */
-  readonly replace: (reply: Buffer) => void
+  /** Puts something else in the place of a reply, after so many that pass; on its way only once it is let go. */
+  readonly replace: (reply: Buffer, after: number) => { readonly letGo: () => void }
   /** How many bytes came from clients so far. */
   readonly bytes: () => number
   readonly port: number
@@ -31,11 +31,12 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
     let bytes = 0
     let to = target
     let generation = 0
-    let replacement: Buffer | undefined
+    let replacement: { readonly reply: Buffer; after: number; readonly letGo: Promise<void> } | undefined
     let held: Array<() => void> | undefined
     const server = yield* listen((client) => {
       const upstream = Net.connect(to, "127.0.0.1")
       const own = generation
+      let isReplaced = false
       const whenever = (send: () => void) => {
         if (own < generation) return
         if (held === undefined) send()
@@ -57,9 +58,16 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
         if (passing.requests) whenever(() => upstream.write(chunk))
       })
       upstream.on("data", (chunk) => {
-        const reply = replacement ?? chunk
+        if (!passing.replies || isReplaced) return
+        if (replacement === undefined || replacement.after-- > 0) return whenever(() => client.write(chunk))
+        const { letGo, reply } = replacement
         replacement = undefined
-        if (passing.replies) whenever(() => client.write(reply))
+        // An answer may come in pieces.
+        isReplaced = true
+        letGo.then(() => {
+          isReplaced = false
+          client.write(reply)
+        })
       })
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
@@ -79,8 +87,10 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
         held = hold ? [] : undefined
         waiting?.forEach((send) => send())
       },
-      replace: (reply) => {
-        replacement = reply
+      replace: (reply, after) => {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        replacement = { reply, after, letGo: promise }
+        return { letGo: resolve }
       },
       bytes: () => bytes,
       cut: () => sockets.forEach((socket) => socket.destroy()),
