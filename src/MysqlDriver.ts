@@ -3,14 +3,16 @@
  *
  * **Details**
  *
- * Works with MySQL 8.0 to 9.x and MariaDB 10.6 and up, whatever their isolation level, SQL mode and `autocommit`. An
- * update of one scope is one statement; a batch of commits is one packet and one database transaction, so it takes one
- * round trip, one more for its states, and one sync of the log. Whatever is refused brings its current record along.
+ * Works with MySQL 8.0 to 9.x and MariaDB 10.6 and up, whatever their isolation level, SQL mode and `autocommit`. A
+ * batch of commits is one packet and one database transaction, so it takes one round trip, one more for its states, and
+ * one sync of the log; an update of one scope is one statement. Whatever is refused brings its current record along.
  * Rows are locked in the order of their names, over the whole batch, so that processes do not deadlock. Reads, also of
  * several scopes at one moment, take no lock.
  *
- * States travel as bound values of prepared statements, never in the text of a statement. So they are in no process
- * list and in no digest; the general log, and a slow log that such a statement gets into, show bound values all the same.
+ * States travel as bound values of a prepared `SET` of session variables; the statements that write, wait and may be
+ * slow have the variables in their text. So no state is in what process lists, slow logs and digests show of those; the
+ * general log, and for a moment a process list of MySQL, show the `SET` with its values. Who must never see a state needs
+ * it encrypted by its schema.
  *
  * An acknowledged update survives what the server lets a transaction survive. With `innodb_flush_log_at_trx_commit=1`
  * and, where there is a binary log, `sync_binlog=1` (the defaults of MySQL; MariaDB has `sync_binlog=0`) that is a crash

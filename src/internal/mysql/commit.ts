@@ -13,7 +13,6 @@ import { type Connections, lockWait } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Lock from "./lock.ts"
 import * as Look from "./look.ts"
-import * as One from "./one.ts"
 import { committed, isWrite, type Outcome } from "./part.ts"
 import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
@@ -54,10 +53,7 @@ export const make = (options: {
             Effect.result,
             Effect.timeoutOrElse({
               duration: millis,
-              orElse: () => {
-                connections.renew()
-                return Effect.succeed(Result.fail({ ...Retry.timeout, inDoubt: sent }))
-              }
+              orElse: () => Effect.succeed(Result.fail({ ...Retry.timeout, inDoubt: sent }))
             })
           )
           if (Result.isSuccess(result)) return result
@@ -82,22 +78,9 @@ export const make = (options: {
       }
 
       const attempt = (items: ReadonlyArray<Plan.Item>, maxPacket: number) => {
-        const [item] = items as [Plan.Item]
-        const write = connections.owned && items.length === 1 ? One.only(item.transaction) : undefined
-        if (write !== undefined) {
-          const statement = { sql: One.statement(tables.scopes), values: One.values(write) }
-          return persist((sent) =>
-            Effect.map(
-              connections.single(deadline, statement, One.otherwise(tables.scopes, write), sent),
-              (answer): Outcomes => [[item, One.outcome(write, answer)]]
-            )
-          )
-        }
         const packet = Plan.packet(tables, items)
         if (packet.bytes > maxPacket) return Effect.succeed(Result.fail(tooLarge(packet.bytes, maxPacket)))
-        return persist((sent) =>
-          Effect.map(connections.transact(deadline, packet.statements, packet.bound, sent), packet.outcomes)
-        )
+        return persist((sent) => Effect.map(connections.commit(deadline, packet, sent), packet.outcomes))
       }
 
       const send: (items: ReadonlyArray<Plan.Item>, maxPacket: number, round?: number) => Effect.Effect<void> = Effect

@@ -7,16 +7,13 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Mysql from "mysql2"
 import * as Fault from "./fault.ts"
 import type { Answer, Row } from "./part.ts"
-import type { Bound } from "./sql.ts"
+import type { Packet } from "./plan.ts"
 
 export interface Connections {
-  /** Whether nobody else uses them, so that they are set up as it suits us. */
-  readonly owned: boolean
   /** Runs statements as they are, the one after the other. */
   readonly run: (deadline: number, statements: ReadonlyArray<string>) => Effect.Effect<
     ReadonlyArray<Answer>,
@@ -24,22 +21,16 @@ export interface Connections {
   >
   /** Runs a query that sees what is committed when it begins, and nothing else. */
   readonly read: (deadline: number, query: string) => Effect.Effect<ReadonlyArray<Row>, Fault.Fault>
-  /** Runs statements as one transaction. `sent` is called when it is on its way. */
-  readonly transact: (
-    deadline: number,
-    statements: ReadonlyArray<string>,
-    bound?: Bound,
-    sent?: () => void
-  ) => Effect.Effect<ReadonlyArray<Answer>, Fault.Fault>
-  /** Runs a statement that is a transaction by itself, and a query where it changed nothing. */
-  readonly single: (
-    deadline: number,
-    statement: { readonly sql: string; readonly values: ReadonlyArray<Buffer | null> },
-    otherwise: string,
-    sent: () => void
-  ) => Effect.Effect<Answer, Fault.Fault>
-  /** Makes new ones from now on: those that there are may be of no use. */
-  readonly renew: () => void
+  /** Runs statements as one transaction. */
+  readonly transact: (deadline: number, statements: ReadonlyArray<string>) => Effect.Effect<
+    ReadonlyArray<Answer>,
+    Fault.Fault
+  >
+  /** Binds data, and then does the same. `sent` is called when it is on its way, and not just the data. */
+  readonly commit: (deadline: number, packet: Packet, sent: () => void) => Effect.Effect<
+    ReadonlyArray<Answer>,
+    Fault.Fault
+  >
   /** Ends the pool, where it is ours. */
   readonly close: Effect.Effect<void>
 }
@@ -96,6 +87,11 @@ export const make = (options: {
   let generation = 0
   const now = () => clock.currentTimeMillisUnsafe()
 
+  /** This one turned out to be of no use, and so may all that were made before it was found out. */
+  const distrust = (connection: Mysql.PoolConnection): void => {
+    if (known.get(connection)?.generation === generation) generation++
+  }
+
   const discard = (connection: Mysql.PoolConnection): void => {
     open.delete(connection)
     connection.destroy()
@@ -123,13 +119,14 @@ export const make = (options: {
   const check = Effect.fnUntraced(function*(connection: Mysql.PoolConnection, about: Known) {
     if (about.generation !== generation) return false
     if (now() - about.checkedAt < trustedFor) return true
-    const answer = yield* Effect.timeoutOption(Effect.result(ask(connection, [])), Math.min(500, options.timeout / 8))
-    if (Option.isNone(answer) || Result.isSuccess(answer.value) && answer.value.success && !about.readOnly) {
-      generation++
-      return false
-    }
-    about.checkedAt = now()
-    return Result.isSuccess(answer.value)
+    const asking = Effect.map(ask(connection, []), (readOnly) => !readOnly || about.readOnly)
+    const patience = Math.min(500, options.timeout / 8)
+    const good = yield* Effect.timeoutOrElse(asking, { duration: patience, orElse: () => Effect.succeed(false) }).pipe(
+      Effect.tap((good) => Effect.sync(() => good || distrust(connection))),
+      Effect.orElseSucceed(() => false)
+    )
+    if (good) about.checkedAt = now()
+    return good
   })
 
   const use = <A>(
@@ -160,8 +157,10 @@ export const make = (options: {
         for (let pause = 5;; pause = Math.min(2 * pause, 50)) {
           const taken = yield* Effect.result(take)
           if (Result.isFailure(taken)) {
-            // The server takes no more of them: those that there are come back.
-            if (taken.failure.remedy !== "later" || now() + pause >= deadline) return yield* Effect.fail(taken.failure)
+            // The server takes no more of them: those that there are come back. Another try must end before time is up.
+            if (taken.failure.remedy !== "later" || now() + pause + 300 >= deadline) {
+              return yield* Effect.fail(taken.failure)
+            }
             yield* Effect.sleep(pause)
             continue
           }
@@ -181,19 +180,23 @@ export const make = (options: {
         Effect.tap(Effect.sync(() => {
           broken = false
         })),
-        Effect.tapError((fault) =>
+        Effect.tapError((fault) => {
+          if (connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt) return Effect.void
+          if (fault.remedy === "primary") {
+            distrust(connection)
+            return Effect.void
+          }
           // The server stops at the statement that failed, and leaves the transaction open.
-          connection === undefined || fault.remedy === "elsewhere" || fault.remedy === "primary" || fault.inDoubt
-            ? Effect.void
-            : Effect.ignore(Effect.map(query(connection, undo), () => {
-              broken = false
-            }))
-        ),
+          return Effect.ignore(Effect.map(query(connection, undo), () => {
+            broken = false
+          }))
+        }),
         Effect.ensuring(Effect.sync(() => {
           over = true
           if (connection === undefined) return
-          if (broken) discard(connection)
-          else connection.release()
+          if (!broken) return connection.release()
+          if (now() >= deadline) distrust(connection)
+          discard(connection)
         }))
       )
     })
@@ -202,8 +205,13 @@ export const make = (options: {
   const after = owned ? [commit] : [commit, giveBack]
   const undo = owned ? [rollback] : [rollback, giveBack]
 
+  const transact = (connection: Mysql.PoolConnection, statements: ReadonlyArray<string>) =>
+    Effect.map(
+      query(connection, [...before, ...statements, ...after]),
+      (answers) => answers.slice(before.length, before.length + statements.length)
+    )
+
   return {
-    owned,
     run: (deadline, statements) => use(deadline, (connection) => query(connection, statements)),
     read: (deadline, select) =>
       owned
@@ -217,29 +225,17 @@ export const make = (options: {
             ),
           undo
         ),
-    transact: (deadline, statements, bound, sent) =>
+    transact: (deadline, statements) => use(deadline, (connection) => transact(connection, statements), undo),
+    commit: (deadline, { bound, isOne, statements }, sent) =>
       use(deadline, (connection) => {
         const run = Effect.suspend(() => {
-          sent?.()
-          return Effect.map(
-            query(connection, [...before, ...statements, ...after]),
-            (answers) => answers.slice(before.length, before.length + statements.length)
-          )
+          sent()
+          return isOne && owned ? query(connection, statements) : transact(connection, statements)
         })
-        if (bound === undefined || bound.values.length === 0) return run
-        // Nothing can be in doubt yet.
-        return Effect.andThen(certain(execute(connection, bound.set, bound.parameters)), run)
+        return bound.values.length === 0
+          ? run
+          : Effect.andThen(certain(execute(connection, bound.set, bound.parameters)), run)
       }, undo),
-    single: (deadline, { sql, values }, otherwise, sent) =>
-      use(deadline, (connection) =>
-        Effect.flatMap(execute(connection, sql, values, sent), (answer) =>
-          // A statement that changed nothing leaves nothing in doubt.
-          answer.changed === 1
-            ? Effect.succeed(answer)
-            : Effect.map(certain(query(connection, [otherwise])), ([found]) => found!))),
-    renew: () => {
-      generation++
-    },
     close: owned
       ? Effect.callback<void>((resume) => pool.end(() => resume(Effect.void))).pipe(
         // One that is just being made would be waited for.
@@ -268,24 +264,13 @@ const query = (
 const execute = (
   connection: Mysql.PoolConnection,
   sql: string,
-  values: ReadonlyArray<Buffer | null>,
-  sent?: () => void
-): Effect.Effect<Answer, Fault.Fault> => {
-  const options = { ...raw, sql, values: values as Array<Buffer | null> }
-  const prepare = Effect.callback<void, Fault.Fault>((resume) => {
-    // With the same options, of which its types know only the text, the statement is the one that is executed then.
-    connection.prepare(options as unknown as string, (error: Mysql.QueryError | null) => {
+  values: ReadonlyArray<Buffer | null>
+): Effect.Effect<unknown, Fault.Fault> =>
+  Effect.callback((resume) => {
+    connection.execute({ ...raw, sql, values: values as Array<Buffer | null> }, (error) => {
       resume(error === null ? Effect.void : Effect.fail(Fault.fromMysql("query", error)))
     })
   })
-  const run = Effect.callback<unknown, Fault.Fault>((resume) => {
-    sent?.()
-    connection.execute(options, (error: Mysql.QueryError | null, result: unknown) => {
-      resume(error === null ? Effect.succeed(result) : Effect.fail(Fault.fromMysql("query", error)))
-    })
-  })
-  return Effect.map(Effect.andThen(certain(prepare), run), toAnswer)
-}
 
 const send = (connection: Mysql.PoolConnection, sql: string): Effect.Effect<unknown, Fault.Fault> =>
   Effect.callback((resume) => {

@@ -20,6 +20,8 @@ export interface Item {
 /** Transactions that travel together, in one transaction of the database. */
 export interface Packet {
   readonly statements: ReadonlyArray<string>
+  /** Whether one statement writes all there is to write, and needs no transaction around it. */
+  readonly isOne: boolean
   readonly bound: Sql.Bound
   /** The size of the larger one of what is sent: the data, or the statements. */
   readonly bytes: number
@@ -97,6 +99,7 @@ export const packet = (tables: Tables, items: ReadonlyArray<Item>): Packet => {
   const text = statements.reduce((sum, { length }) => sum + length + 1, 200)
   return {
     statements,
+    isOne: singles.length === 1 && all.length === 1 && before.length + expiring.length === 0,
     bound,
     bytes: Math.max(text, bound.bytes),
     outcomes: (answers) => {

@@ -100,7 +100,6 @@ export const make = (options: {
     ready: (deadline) => Effect.suspend(() => known ? ready(deadline) : one.withPermit(ready(deadline))),
     maxPacket: () => maxPacket,
     notice: (fault) => {
-      if (fault.remedy === "primary") connections.renew()
       if (
         isMissing(fault) || fault.reason === "Full" || fault.remedy === "elsewhere" || fault.remedy === "primary"
       ) known = false
