@@ -9,10 +9,10 @@
  * Rows are locked in the order of their names, over the whole batch, so that processes do not deadlock. Reads, also of
  * several scopes at one moment, take no lock.
  *
- * States travel as bound values of a prepared `SET` of session variables; the statements that write, wait and may be
- * slow have the variables in their text. So no state is in what process lists, slow logs and digests show of those; the
- * general log, and for a moment a process list of MySQL, show the `SET` with its values. Who must never see a state needs
- * it encrypted by its schema.
+ * States travel as bound values of prepared statements, never in the text of a statement: of the `UPDATE` of a single
+ * scope, or else of a `SET` of a session variable before the statements that use it. MariaDB shows no bound value in its
+ * process list; MySQL does while the statement runs, and the general and slow logs of both do. What nobody there may see
+ * needs to be encrypted by its schema.
  *
  * An acknowledged update survives what the server lets a transaction survive. With `innodb_flush_log_at_trx_commit=1`
  * and, where there is a binary log, `sync_binlog=1` (the defaults of MySQL; MariaDB has `sync_binlog=0`) that is a crash

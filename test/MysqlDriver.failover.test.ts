@@ -121,8 +121,8 @@ describe("what was once in doubt", () => {
         // Whether somebody watches is looked at a moment after a commit.
         yield* Effect.sleep(100)
         const third = names.map(() => record("3"))
-        // States are bound first, which is answered truly.
-        const lie = network.replace(errorPacket(1180, "Got error 5 during COMMIT"), 1)
+        // The states of a product are bound first, which is answered truly.
+        const lie = network.replace(errorPacket(1180, "Got error 5 during COMMIT"), parts - 1)
         const writing = yield* Effect.forkChild(Effect.flip(driver.commit([writes(second, third)])), {
           startImmediately: true
         })

@@ -13,6 +13,7 @@ import { type Connections, lockWait } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Lock from "./lock.ts"
 import * as Look from "./look.ts"
+import * as One from "./one.ts"
 import { committed, isWrite, type Outcome } from "./part.ts"
 import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
@@ -78,6 +79,16 @@ export const make = (options: {
       }
 
       const attempt = (items: ReadonlyArray<Plan.Item>, maxPacket: number) => {
+        const [item] = items as [Plan.Item]
+        const write = connections.owned && items.length === 1 ? One.only(item.transaction) : undefined
+        if (write !== undefined) {
+          return persist((sent) =>
+            Effect.map(
+              connections.one(deadline, One.make(tables.scopes, write), sent),
+              (answer): Outcomes => [[item, One.outcome(write, answer)]]
+            )
+          )
+        }
         const packet = Plan.packet(tables, items)
         if (packet.bytes > maxPacket) return Effect.succeed(Result.fail(tooLarge(packet.bytes, maxPacket)))
         return persist((sent) => Effect.map(connections.commit(deadline, packet, sent), packet.outcomes))

@@ -10,8 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Mysql from "mysql2"
 import * as Fault from "./fault.ts"
+import type { One } from "./one.ts"
 import type { Answer, Row } from "./part.ts"
 import type { Packet } from "./plan.ts"
+import * as Sql from "./sql.ts"
 
 export interface Connections {
   /** Runs statements as they are, the one after the other. */
@@ -26,7 +28,11 @@ export interface Connections {
     ReadonlyArray<Answer>,
     Fault.Fault
   >
-  /** Binds data, and then does the same. `sent` is called when it is on its way, and not just the data. */
+  /** Whether nobody else uses them, so that a statement is a transaction by itself. */
+  readonly owned: boolean
+  /** Runs such a statement, and a query where it changed nothing. */
+  readonly one: (deadline: number, one: One, sent: () => void) => Effect.Effect<Answer, Fault.Fault>
+  /** Binds data, and then runs statements as one transaction. `sent` is called when these are on their way. */
   readonly commit: (deadline: number, packet: Packet, sent: () => void) => Effect.Effect<
     ReadonlyArray<Answer>,
     Fault.Fault
@@ -226,15 +232,21 @@ export const make = (options: {
           undo
         ),
     transact: (deadline, statements) => use(deadline, (connection) => transact(connection, statements), undo),
-    commit: (deadline, { bound, isOne, statements }, sent) =>
+    owned,
+    one: (deadline, { otherwise, sql, values }, sent) =>
+      use(deadline, (connection) =>
+        Effect.flatMap(execute(connection, sql, values, sent), (answer) =>
+          // A statement that changed nothing leaves nothing in doubt.
+          answer.changed === 1
+            ? Effect.succeed(answer)
+            : Effect.map(certain(query(connection, [otherwise])), ([found]) => found!))),
+    commit: (deadline, { bound, statements }, sent) =>
       use(deadline, (connection) => {
         const run = Effect.suspend(() => {
           sent()
-          return isOne && owned ? query(connection, statements) : transact(connection, statements)
+          return transact(connection, statements)
         })
-        return bound.values.length === 0
-          ? run
-          : Effect.andThen(certain(execute(connection, bound.set, bound.parameters)), run)
+        return bound.isEmpty ? run : Effect.andThen(certain(execute(connection, Sql.bind, [bound.value])), run)
       }, undo),
     close: owned
       ? Effect.callback<void>((resume) => pool.end(() => resume(Effect.void))).pipe(
@@ -264,13 +276,24 @@ const query = (
 const execute = (
   connection: Mysql.PoolConnection,
   sql: string,
-  values: ReadonlyArray<Buffer | null>
-): Effect.Effect<unknown, Fault.Fault> =>
-  Effect.callback((resume) => {
-    connection.execute({ ...raw, sql, values: values as Array<Buffer | null> }, (error) => {
+  values: ReadonlyArray<Buffer | null>,
+  sent?: () => void
+): Effect.Effect<Answer, Fault.Fault> => {
+  const options = { ...raw, sql, values: values as Array<Buffer | null> }
+  const prepare = Effect.callback<void, Fault.Fault>((resume) => {
+    // With the same options, of which its types know only the text, the statement is the one that is executed then.
+    connection.prepare(options as unknown as string, (error: Mysql.QueryError | null) => {
       resume(error === null ? Effect.void : Effect.fail(Fault.fromMysql("query", error)))
     })
   })
+  const run = Effect.callback<Answer, Fault.Fault>((resume) => {
+    sent?.()
+    connection.execute(options, (error, result) => {
+      resume(error === null ? Effect.succeed(toAnswer(result)) : Effect.fail(Fault.fromMysql("query", error)))
+    })
+  })
+  return Effect.andThen(certain(prepare), run)
+}
 
 const send = (connection: Mysql.PoolConnection, sql: string): Effect.Effect<unknown, Fault.Fault> =>
   Effect.callback((resume) => {

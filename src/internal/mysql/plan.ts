@@ -20,8 +20,6 @@ export interface Item {
 /** Transactions that travel together, in one transaction of the database. */
 export interface Packet {
   readonly statements: ReadonlyArray<string>
-  /** Whether one statement writes all there is to write, and needs no transaction around it. */
-  readonly isOne: boolean
   readonly bound: Sql.Bound
   /** The size of the larger one of what is sent: the data, or the statements. */
   readonly bytes: number
@@ -56,8 +54,8 @@ const estimate = (transaction: Transaction) => {
   let text = 1000
   let data = 0
   for (const { expected, name, next } of transaction) {
-    text += 20 * Name.utf8Length(name) + 2 * (expected?.length ?? 0) + 6 * (next?.revision.length ?? 0) + 600
-    if (next != null && next.data !== null) data += Name.utf8Length(next.data) + 48
+    text += 20 * Name.utf8Length(name) + 2 * (expected?.length ?? 0) + 6 * (next?.revision.length ?? 0) + 700
+    if (next != null && next.data !== null) data += Name.utf8Length(next.data)
   }
   return { text, data }
 }
@@ -94,12 +92,11 @@ export const packet = (tables: Tables, items: ReadonlyArray<Item>): Packet => {
     ...parts.flatMap(({ part }) => part.statements),
     ...(expiring.length === 0 ? [] : [Expiring.enter(tables, expiring)]),
     ...(unfilled.length === 0 ? [] : [Lock.clear(table, unfilled.map(({ name }) => name))]),
-    ...(bound.values.length === 0 ? [] : [bound.clear])
+    ...(bound.isEmpty ? [] : [Sql.unbind])
   ]
   const text = statements.reduce((sum, { length }) => sum + length + 1, 200)
   return {
     statements,
-    isOne: singles.length === 1 && all.length === 1 && before.length + expiring.length === 0,
     bound,
     bytes: Math.max(text, bound.bytes),
     outcomes: (answers) => {

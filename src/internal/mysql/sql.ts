@@ -67,41 +67,35 @@ export const choose = (names: ReadonlyArray<string>, values: ReadonlyArray<strin
     : `CASE s.name ${names.map((name, i) => `WHEN ${text(name)} THEN ${values[i]}`).join(" ")} END`
 
 /**
- * The variables of the session that hold data for the statements of a packet.
- *
- * They are set before, by a statement of few shapes, so that the server and the client need not prepare another one for
- * each number of states.
+ * The data of a packet's statements, one behind the other in one variable of the session, which is set before.
  */
 export class Bound {
-  readonly values: Array<Buffer | null> = []
+  private readonly values: Array<Buffer> = []
   bytes = 0
 
-  /** The variable that will hold these data. */
+  /** What these data are in a statement. */
   readonly add = (data: string | null): string => {
     if (data === null) return "NULL"
     const value = Buffer.from(data, "utf8")
-    this.bytes += value.length + 16
     this.values.push(value)
-    return variable(this.values.length - 1)
+    const start = this.bytes + 1
+    this.bytes += value.length
+    return `SUBSTRING(@effect_scoped_data,${start},${value.length})`
   }
 
-  /** What sets them, with as many parameters as {@link parameters} has. */
-  get set(): string {
-    return `SET ${this.parameters.map((_, i) => `${variable(i)}=?`).join(",")}`
+  get value(): Buffer {
+    return Buffer.concat(this.values)
   }
 
-  get parameters(): ReadonlyArray<Buffer | null> {
-    let size = 1
-    while (size < this.values.length) size *= 2
-    return [...this.values, ...Array.from({ length: size - this.values.length }, () => null)]
-  }
-
-  get clear(): string {
-    return `SET ${this.values.map((_, i) => `${variable(i)}=NULL`).join(",")}`
+  get isEmpty(): boolean {
+    return this.values.length === 0
   }
 }
 
-const variable = (i: number): string => `@effect_scoped_${i}`
+/** Its parameter is the {@link Bound} value. As bytes, so that no character is counted. */
+export const bind = "SET @effect_scoped_data=CAST(? AS BINARY)"
+
+export const unbind = "SET @effect_scoped_data=NULL"
 
 /**
  * Writes rows that meet a condition, each its own values.
