@@ -1,6 +1,7 @@
 /** Watching: what it costs at rest, how soon a change is seen, and that none is missed. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import * as Mysql from "mysql2/promise"
 import type { Driver } from "../src/Driver.ts"
 import { proxy } from "./mysql/proxy.ts"
 import { connect } from "./mysql/store.ts"
@@ -102,6 +103,30 @@ describe("watching", () => {
         // Well before all revisions would be looked at.
         assert.isBelow(performance.now() - began, 6000)
       }
+    }))
+
+  it.live("waits for a hint with a lower number, that comes after one with a higher", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const a = yield* connect(server.port)
+      const b = yield* connect(server.port)
+      const [late, early] = [fresh(), fresh()] as const
+      const { hints } = yield* watch(a, [late, early])
+      yield* settled
+      const slow = yield* Effect.acquireRelease(
+        Effect.promise(() => Mysql.createConnection({ uri: server.url, multipleStatements: true })),
+        (connection) => Effect.sync(() => connection.destroy())
+      )
+      const sql = `START TRANSACTION; INSERT INTO effect_scopes_hints (name,at) VALUES ('${late}',1e17)`
+      yield* Effect.promise(() => slow.query(sql))
+      const began = performance.now()
+      yield* create(b, early)
+      yield* soon("the early one", Effect.repeat(Effect.sleep(5), { until: () => hints.get(early)! > began }))
+      yield* Effect.sleep(200)
+      yield* Effect.promise(() => slow.query("COMMIT"))
+      yield* soon("the late one", Effect.repeat(Effect.sleep(5), { until: () => hints.get(late)! > began }))
+      // Well before all revisions are looked at.
+      assert.isBelow(performance.now() - began, 3000)
     }))
 
   it.live("sees in the end also what nobody told of", () =>
