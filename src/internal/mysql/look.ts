@@ -11,7 +11,7 @@ export const records = (table: string, names: ReadonlyArray<string>, data?: stri
 
 export const recordsOf = (names: ReadonlyArray<string>, answer: Answer): ReadonlyArray<Record | null> => {
   const records = found(answer)
-  return names.map((name) => records.get(name)?.record ?? null)
+  return names.map((name) => records.get(name) ?? null)
 }
 
 /** Whether a transaction only asks. */
@@ -34,7 +34,7 @@ export const checks = (table: string, transactions: ReadonlyArray<Transaction>):
 export const verdicts = (transactions: ReadonlyArray<Transaction>, answer: Answer): ReadonlyArray<Outcome> => {
   const records = found(answer)
   return transactions.map((transaction): Outcome => {
-    const current = transaction.map(({ name }) => records.get(name)?.record ?? null)
+    const current = transaction.map(({ name }) => records.get(name) ?? null)
     const outcome = refused(transaction, current)
     return outcome === "again" ? committed : outcome
   })

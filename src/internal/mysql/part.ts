@@ -41,21 +41,17 @@ export const isWrite = ({ next }: Write): boolean => next !== undefined
 export const isStored = ({ next }: Write, current: Record | null): boolean =>
   current !== null && (current.revision === next!.revision || current.revision === expired(next!.revision))
 
-/** What a `SELECT` of {@link columns} found of a name; no record where it counts as none. */
-export interface Found {
-  readonly record: Record | null
-}
-
 // Named, or the text of an expression would be the name of its column, and mysql2 keeps a parser for each set of names.
 export const columns = (name = "s.name", data = Sql.data("s")): string =>
   `${name} AS name,IF(${Sql.isGone("s")},NULL,${Sql.revision("s")}) AS revision,${data} AS data,${
     Sql.left("s")
   } AS rest`
 
-export const found = ({ rows }: Answer): ReadonlyMap<string, Found> =>
+/** What a `SELECT` of {@link columns} found, by name; `null` where a row counts as none. */
+export const found = ({ rows }: Answer): ReadonlyMap<string, Record | null> =>
   new Map(rows.map(([name, revision, data, left]) => [
     name!.toString("utf8"),
-    { record: revision == null ? null : toRecord(revision, data ?? null, left ?? null) }
+    revision == null ? null : toRecord(revision, data ?? null, left ?? null)
   ]))
 
 const toRecord = (revision: Buffer, data: Buffer | null, left: Buffer | null): Record => {

@@ -54,7 +54,7 @@ const estimate = (transaction: Transaction) => {
   let text = 1000
   let data = 0
   for (const { expected, name, next } of transaction) {
-    text += 20 * Name.utf8Length(name) + 2 * (expected?.length ?? 0) + 6 * (next?.revision.length ?? 0) + 700
+    text += 26 * Name.utf8Length(name) + 2 * (expected?.length ?? 0) + 6 * (next?.revision.length ?? 0) + 700
     if (next != null && next.data !== null) data += Name.utf8Length(next.data)
   }
   return { text, data }

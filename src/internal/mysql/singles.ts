@@ -16,7 +16,7 @@ const decide = (writes: ReadonlyArray<Write>, answer: Answer): ReadonlyArray<Out
   return writes.map((write) => {
     const there = records.get(write.name)
     if (there === undefined) return "unknown"
-    return isStored(write, there.record) ? committed : refused([write], [there.record])
+    return isStored(write, there) ? committed : refused([write], [there])
   })
 }
 
