@@ -10,8 +10,11 @@ export interface Proxy {
   readonly forget: () => void
   /** Keeps what is sent in either direction, and sends it on when it is told to. */
   readonly hold: (held: boolean) => void
-  /** Puts something else in the place of a reply, after so many that pass; on its way only once it is let go. */
-  readonly replace: (reply: Buffer, after: number) => { readonly letGo: () => void }
+  /**
+   * Puts something else in the place of the reply to the next request that has this text, as it is or in hexadecimal;
+   * on its way only once it is let go.
+   */
+  readonly replace: (text: string, reply: Buffer) => { readonly letGo: () => void }
   /** How many bytes came from clients so far. */
   readonly bytes: () => number
   readonly port: number
@@ -31,11 +34,12 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
     let bytes = 0
     let to = target
     let generation = 0
-    let replacement: { readonly reply: Buffer; after: number; readonly letGo: Promise<void> } | undefined
+    let replacement: { readonly texts: ReadonlyArray<string>; readonly letGo: Promise<Buffer> } | undefined
     let held: Array<() => void> | undefined
     const server = yield* listen((client) => {
       const upstream = Net.connect(to, "127.0.0.1")
       const own = generation
+      // An answer may come in pieces: none of them passes.
       let isReplaced = false
       const whenever = (send: () => void) => {
         if (own < generation) return
@@ -55,19 +59,18 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
       client.on("data", (chunk) => {
         requests++
         bytes += chunk.length
+        if (replacement?.texts.some((text) => chunk.includes(text))) {
+          isReplaced = true
+          replacement.letGo.then((reply) => {
+            isReplaced = false
+            client.write(reply)
+          })
+          replacement = undefined
+        }
         if (passing.requests) whenever(() => upstream.write(chunk))
       })
       upstream.on("data", (chunk) => {
-        if (!passing.replies || isReplaced) return
-        if (replacement === undefined || replacement.after-- > 0) return whenever(() => client.write(chunk))
-        const { letGo, reply } = replacement
-        replacement = undefined
-        // An answer may come in pieces.
-        isReplaced = true
-        letGo.then(() => {
-          isReplaced = false
-          client.write(reply)
-        })
+        if (passing.replies && !isReplaced) whenever(() => client.write(chunk))
       })
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
@@ -87,10 +90,10 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
         held = hold ? [] : undefined
         waiting?.forEach((send) => send())
       },
-      replace: (reply, after) => {
-        const { promise, resolve } = Promise.withResolvers<void>()
-        replacement = { reply, after, letGo: promise }
-        return { letGo: resolve }
+      replace: (text, reply) => {
+        const { promise, resolve } = Promise.withResolvers<Buffer>()
+        replacement = { texts: [text, Buffer.from(text).toString("hex")], letGo: promise }
+        return { letGo: () => resolve(reply) }
       },
       bytes: () => bytes,
       cut: () => sockets.forEach((socket) => socket.destroy()),
