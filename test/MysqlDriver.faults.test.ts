@@ -203,6 +203,8 @@ describe("a server process", () => {
         const before = done
         yield* Effect.suspend(() => Effect.sleep(2)).pipe(Effect.repeat({ while: () => done < before + 20 }))
         yield* server.process().signal("SIGSTOP")
+        // On a busy machine it takes a moment until all of its threads stand still.
+        yield* soon("a failure", Effect.flip(Effect.forever(driver.read(["a"]))))
         const error = yield* failure(driver.read(["a"]))
         assert.include(["Timeout", "Unavailable"], error.reason)
         yield* server.process().signal("SIGCONT")

@@ -158,8 +158,7 @@ describe("states", () => {
         const list = yield* soon(
           "the statement",
           Effect.repeat(query(server.url, "SHOW FULL PROCESSLIST"), {
-            until: (rows) =>
-              rows.some(({ Info }) => String(Info).includes("effect_scopes") && !String(Info).includes("KEY"))
+            until: (rows) => rows.some(({ Info }) => /^(UPDATE|INSERT|SELECT COUNT).*effect_scopes/.test(String(Info)))
           })
         )
         seen.push(JSON.stringify(list))
