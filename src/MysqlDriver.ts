@@ -49,7 +49,7 @@
  * a minute. Leave the rows to the driver: a scope whose row somebody else changes may lose updates.
  *
  * The user needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the tables, and `CREATE` unless they exist. A table that
- * version 0.1.0 made is brought up to date when the driver opens, which takes `ALTER`; with `createTable: false` the
+ * an older version made is brought up to date when the driver opens, which takes `ALTER`; with `createTable: false` the
  * error holds the statements.
  *
  * **Gotchas**

@@ -299,7 +299,7 @@ describe("connections that the server kills", () => {
           yield* Effect.ignore(query(server.url, `KILL QUERY ${Id}`))
         }
       }).pipe(Effect.ignore, Effect.forever, Effect.forkChild)
-      for (let i = 0; i < 600; i++) {
+      for (let i = 0; i < 600 || ended === 0 && i < 6000; i++) {
         const next = names.map(() => record())
         const writes = names.map((name, i) => write(name, current[i]!, next[i]!))
         const batch = i % 2 === 0 ? [writes] : writes.map((write) => [write])

@@ -69,7 +69,7 @@ describe("space", () => {
     }))
 })
 
-describe("the table of version 0.1.0", () => {
+describe("a table that an older version made", () => {
   const old = `CREATE TABLE effect_scopes (
     name VARBINARY(512) NOT NULL PRIMARY KEY,
     revision VARBINARY(1024) NOT NULL,

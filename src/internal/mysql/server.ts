@@ -111,7 +111,7 @@ const script = (statements: ReadonlyArray<string>): string => statements.map((st
 
 const isMissing = (fault: Fault.Fault): boolean => Fault.numberOf(fault) === 1146
 
-/** Whether the table is that of version 0.1.0, all or in part. */
+/** Whether the table is the first one that there was, all or in part. */
 const isOld = ({ rows }: Answer): { readonly hasGoneAt: boolean } | undefined => {
   const column = (name: string) => rows.find((row) => row[0]!.toString() === name)
   const expiresAt = column("expires_at")

@@ -43,7 +43,7 @@ export const create = ({ expiring, hints, scopes }: Tables): ReadonlyArray<strin
 ]
 
 /**
- * From the table of version 0.1.0, which had no `gone_at`, and an index on `expires_at`. Each of them may be run again:
+ * From the first table that there was, which had no `gone_at`, and an index on `expires_at`. Each of them may be run again:
  * what is half done is gone on with, and the index goes last.
  */
 export const upgrade = ({ expiring, scopes }: Tables, hasGoneAt: boolean): ReadonlyArray<string> => [
