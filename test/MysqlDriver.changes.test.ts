@@ -145,7 +145,7 @@ describe("watching", () => {
       )
     }), 40_000)
 
-  it.live("leaves no hints behind where nobody watches, and few where somebody does", () =>
+  it.live("leaves no hints behind where nobody watches, and deletes old ones where somebody does", () =>
     Effect.gen(function*() {
       const server = yield* mysqlServer()
       const driver = yield* connect(server.port)
@@ -155,5 +155,9 @@ describe("watching", () => {
       yield* Effect.sleep(300)
       const told = Effect.map(query(server.url, "SELECT COUNT(*) AS n FROM effect_scopes_hints"), ([row]) => row!["n"])
       assert.strictEqual(Number(yield* told), 0)
+      yield* query(server.url, "INSERT INTO effect_scopes_hints (id,name,at) VALUES (2,'a',0),(3,'b',1e17),(4,'c',0)")
+      yield* watch(driver, [names[0]!])
+      // What says that somebody watches, and no more.
+      yield* soon("deleting", Effect.repeat(told, { until: (n) => Number(n) === 1 }))
     }))
 })

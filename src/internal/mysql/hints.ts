@@ -83,9 +83,15 @@ export const make = ({ clock, connections, tables }: {
         `INSERT INTO ${hints} (id,name,at) VALUES (1,'',${Sql.now}+${announcedFor * 1000}) ` +
         `ON DUPLICATE KEY UPDATE at=${Sql.now}+${announcedFor * 1000}`
       ])
-      yield* write(deadline, [
-        `DELETE FROM ${hints} WHERE id>1 AND at<${Sql.now}-${keptFor * 1000} ORDER BY id LIMIT 10000`
-      ])
+      // Found without a lock, or this would wait for hints that are just being written.
+      const [row] = yield* read(
+        deadline,
+        `SELECT MAX(h.id) AS id FROM ${hints} AS h WHERE h.id>1 AND h.at<${Sql.now}-${keptFor * 1000}`
+      )
+      const old = row?.[0]?.toString()
+      if (old !== undefined) {
+        yield* write(deadline, [`DELETE FROM ${hints} WHERE id>1 AND id<=${old} ORDER BY id LIMIT 10000`])
+      }
     }),
     listen: Effect.fnUntraced(function*(deadline) {
       const [row] = yield* read(deadline, `SELECT MAX(h.id) AS id FROM ${hints} AS h`)
