@@ -4,16 +4,24 @@
  * **Details**
  *
  * Works with MySQL 8.0 to 9.x and MariaDB 10.6 and up, whatever their isolation level, SQL mode and `autocommit`. A
- * batch of commits is one packet and one database transaction, so it takes one round trip and one sync of the log;
- * whatever is refused brings its current record along. Rows are compared and written in one statement, or under locks,
- * in the order of their names; deadlocks and short lock waits are got over within the call.
+ * batch of commits is one packet and one database transaction, so it takes one round trip, one more for its states, and
+ * one sync of the log; an update of one scope is one statement. Whatever is refused brings its current record along.
+ * Rows are locked in the order of their names, over the whole batch, so that processes do not deadlock. Reads, also of
+ * several scopes at one moment, take no lock.
+ *
+ * States travel as bound values of prepared statements, never in the text of a statement: of the `UPDATE` of a single
+ * scope, or else of a `SET` of a session variable before the statements that use it. MariaDB shows no bound value in its
+ * process list; MySQL does while the statement runs, and the general and slow logs of both do. What nobody there may see
+ * needs to be encrypted by its schema.
  *
  * An acknowledged update survives what the server lets a transaction survive. With `innodb_flush_log_at_trx_commit=1`
  * and, where there is a binary log, `sync_binlog=1` (the defaults of MySQL; MariaDB has `sync_binlog=0`) that is a crash
  * of the server and of its machine. A replica that is promoted lacks what it has not received: only semi-synchronous or
- * group replication waits for it. Connect to the primary: replicas give old records, and refuse to write.
+ * group replication waits for it. Connect to the primary: replicas give old records, and refuse to write. After a
+ * switchover connections to the old one are dropped as soon as it refuses a write, or within seconds of its becoming
+ * read-only, and made anew by the same address.
  *
- * The table, which is made where it does not exist:
+ * The tables, which are made where they do not exist:
  *
  * ```sql
  * CREATE TABLE IF NOT EXISTS effect_scopes (
@@ -21,19 +29,32 @@
  *   revision VARBINARY(1024) NOT NULL,
  *   data LONGBLOB NULL,
  *   expires_at BIGINT NULL,
- *   KEY expires_at (expires_at)
- * ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC
+ *   gone_at BIGINT NULL
+ * ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
+ * CREATE TABLE IF NOT EXISTS effect_scopes_expiring (
+ *   name VARBINARY(512) NOT NULL PRIMARY KEY,
+ *   due_at BIGINT NOT NULL,
+ *   KEY due_at (due_at)
+ * ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
+ * CREATE TABLE IF NOT EXISTS effect_scopes_hints (
+ *   id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+ *   name VARBINARY(512) NOT NULL,
+ *   at BIGINT NOT NULL
+ * ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
  * ```
  *
- * `name` and `data` are UTF-8, kept byte for byte, `expires_at` is in microseconds of the server's clock since 1970. A
- * row without data is a scope that was removed, one that has expired counts as none, and is deleted by and by. Leave
- * the rows to the driver: a scope whose row somebody else changes may lose updates.
+ * `name` and `data` are UTF-8, kept byte for byte; times are in microseconds of the server's clock since 1970. From
+ * `expires_at` on a row is a tombstone, and from `gone_at` on it counts as none. `effect_scopes_expiring` lists the rows
+ * that may be deleted once they are due; `effect_scopes_hints` is written to only while some process watches, and holds
+ * a minute. Leave the rows to the driver: a scope whose row somebody else changes may lose updates.
  *
- * The user needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the table, and `CREATE` unless it exists.
+ * The user needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the tables, and `CREATE` unless they exist. A table that
+ * an older version made is brought up to date when the driver opens, which takes `ALTER`; with `createTable: false` the
+ * error holds the statements.
  *
  * **Gotchas**
  *
- * - A state may take up to 16 MiB, and half of the server's `max_allowed_packet`: with the 16 MiB of MariaDB, 8 MiB.
+ * - A state may take up to 16 MiB, and a little less than the server's `max_allowed_packet`.
  * - A `binlog_format` of `STATEMENT` does not work; `ROW` and `MIXED` do.
  * - On a Galera cluster or with several primaries, let all programs write to one node.
  *
@@ -45,6 +66,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as RcRef from "effect/RcRef"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -56,14 +78,15 @@ import * as Commit from "./internal/mysql/commit.ts"
 import * as Connections from "./internal/mysql/connections.ts"
 import * as Fault from "./internal/mysql/fault.ts"
 import * as Gate from "./internal/mysql/gate.ts"
+import * as Hints from "./internal/mysql/hints.ts"
 import * as Plan from "./internal/mysql/plan.ts"
 import * as Poll from "./internal/mysql/poll.ts"
 import * as Pool from "./internal/mysql/pool.ts"
 import * as Queries from "./internal/mysql/queries.ts"
 import * as Retry from "./internal/mysql/retry.ts"
 import * as Server from "./internal/mysql/server.ts"
-import * as Sql from "./internal/mysql/sql.ts"
 import * as Sweep from "./internal/mysql/sweep.ts"
+import * as Tables from "./internal/mysql/tables.ts"
 import { Watchers } from "./internal/watchers.ts"
 import type { DriverError } from "./ScopedError.ts"
 import * as Storage from "./Storage.ts"
@@ -72,9 +95,9 @@ import * as Storage from "./Storage.ts"
  * Options of the MySQL driver. Where the server is, by one of:
  *
  * - `pool`: a pool of `mysql2` or `mysql2/promise`. It stays open when the driver closes, and its connections are given
- *   back as they were. With `multipleStatements` a commit takes one round trip, without it a few. Set its sessions'
- *   `innodb_lock_wait_timeout` to a second or two, or whoever meets a locked row waits until `timeout`.
- * - `url`: such as `mysql://user:password@host:3306/database`.
+ *   back as they were. With `multipleStatements` a commit takes one or two round trips, without it a few.
+ * - `url`: such as `mysql://user:password@host:3306/database`, as a string or `Redacted`. What is special in user and
+ *   password is written as `encodeURIComponent` does.
  * - `host` (default: `"localhost"`), `port` (3306), `database`, `username` and `password`; besides a `url` they win.
  *
  * And for a pool of the driver's own:
@@ -86,13 +109,16 @@ import * as Storage from "./Storage.ts"
  *
  * Besides:
  *
- * - `table`: the name of the table, also `database.table`; of letters, digits, `_` and `$`. Default: `effect_scopes`.
- * - `createTable`: whether to create the table where it does not exist. Default: `true`.
+ * - `table`: the name of the table, also `database.table`; of letters, digits, `_` and `$`, and 55 of them at most: the
+ *   names of the other two begin with it. Default: `effect_scopes`.
+ * - `createTable`: whether to create the tables where they do not exist. Default: `true`.
  * - `timeout`: how long a call may take. Less than the `timeout` of the storage, or what a call knows of its failure is
- *   lost. Default: 4.5 seconds.
- * - `pollInterval`: how often `changes` looks for changes; one query for all who watch, and none while nobody does.
- *   Default: 200 milliseconds.
- * - `sweepInterval`: how often, about, rows that have expired are deleted. Default: 1 minute.
+ *   lost. Below 1.5 seconds a lock that somebody else holds leaves a commit in doubt: no server waits for less than a
+ *   second. Default: 4.5 seconds; in {@link layer}, nine tenths of the storage's.
+ * - `pollInterval`: how often `changes` looks for what other processes have committed; one small query for all who
+ *   watch, and none while nobody does. Default: 50 milliseconds.
+ * - `sweepInterval`: how often, about, rows that count as none are deleted; `Duration.infinity` for never, where another
+ *   process does it. Default: 1 minute.
  *
  * Durations are in milliseconds where they are numbers.
  *
@@ -101,7 +127,7 @@ import * as Storage from "./Storage.ts"
  */
 export interface Options {
   readonly pool?: Mysql.Pool | MysqlPromise.Pool | undefined
-  readonly url?: Redacted.Redacted | undefined
+  readonly url?: string | Redacted.Redacted | undefined
   readonly host?: string | undefined
   readonly port?: number | undefined
   readonly database?: string | undefined
@@ -138,29 +164,38 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const watchers = new Watchers()
 
     const name = options.table ?? "effect_scopes"
-    const table = Sql.identifier(name)
-    if (table === undefined) {
+    const tables = Tables.named(name)
+    if (tables === undefined) {
       return yield* Fault.toDriverError("open")(notATable(name))
     }
     const { owned, pool } = yield* gate.run("open", () => Pool.make(options, timeout))
-    const connections = Connections.make(pool, owned)
+    const connections = Connections.make({ clock, pool, owned, timeout })
+    const server = Server.make({ connections, tables, create: options.createTable ?? true })
+    const queries = Queries.make({ clock, connections, tables })
+    const hints = Hints.make({ clock, connections, tables })
+
+    const query = <A>(
+      operation: DriverError["operation"],
+      f: (deadline: number) => Effect.Effect<A, Fault.Fault>
+    ): Effect.Effect<A, DriverError> =>
+      gate.run(
+        operation,
+        (deadline) =>
+          Effect.andThen(Retry.within(clock, deadline, server.ready(deadline)), f(deadline)).pipe(
+            Effect.tapError((fault) => Effect.sync(() => server.notice(fault)))
+          )
+      )
+
+    const tell = query("changes", hints.tell)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => watchers.fail(closed)).pipe(
+        Effect.andThen(hints.pending() ? Effect.ignore(Effect.timeout(tell, 500)) : Effect.void),
         Effect.andThen(gate.close),
         Effect.andThen(connections.close)
       )
     )
-    const server = Server.make({ connections, table, create: options.createTable ?? true })
-    const queries = Queries.make({ connections, table })
-    const commit = Commit.make({ clock, connections, server, table })
 
-    const query = <A>(operation: DriverError["operation"], effect: Effect.Effect<A, Fault.Fault>) =>
-      gate.run(operation, (deadline) =>
-        Retry.within(clock, deadline, Effect.andThen(server.ready, effect)).pipe(
-          Effect.tapError((fault) => Effect.sync(() => Server.isMissing(fault) && server.forget()))
-        ))
-
-    yield* query("open", Effect.void).pipe(
+    yield* query("open", () => Effect.void).pipe(
       // It may come up later.
       Effect.catchIf(
         ({ reason }) => reason === "Unavailable" || reason === "Timeout",
@@ -168,23 +203,47 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       )
     )
 
+    const changed = yield* Queue.sliding<void>(1)
+    yield* Queue.take(changed).pipe(
+      Effect.andThen(Effect.ignore(tell)),
+      Effect.andThen(Effect.sleep(tellInterval)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    const commit = Commit.make({
+      clock,
+      connections,
+      server,
+      tables,
+      onChange: (names) => {
+        if (names.length === 0) return
+        for (const name of names) watchers.hint(name)
+        hints.add(names)
+        Queue.offerUnsafe(changed, undefined)
+      }
+    })
+
     const polling = yield* RcRef.make({
       acquire: Effect.forkScoped(Poll.make({
-        interval: Duration.fromInputUnsafe(options.pollInterval ?? 200),
+        clock,
+        interval: Duration.fromInputUnsafe(options.pollInterval ?? 50),
         watchers,
-        revisions: (names) => query("changes", queries.revisions(names))
+        announce: query("changes", hints.announce),
+        listen: query("changes", hints.listen),
+        hear: query("changes", hints.hear),
+        revisions: (names) => query("changes", (deadline) => queries.revisions(deadline, names))
       }))
     })
 
-    yield* Effect.forkScoped(Sweep.make({
-      interval: Duration.fromInputUnsafe(options.sweepInterval ?? "1 minute"),
-      sweep: query("commit", queries.sweep)
-    }))
+    const sweepInterval = Duration.fromInputUnsafe(options.sweepInterval ?? "1 minute")
+    if (Duration.isFinite(sweepInterval)) {
+      yield* Effect.forkScoped(Sweep.make({ interval: sweepInterval, sweep: query("commit", queries.sweep) }))
+    }
 
     return {
       name: "mysql",
       limits: {
-        nameBytes: Sql.nameBytes,
+        nameBytes: Tables.nameBytes,
         get dataBytes() {
           const maxPacket = server.maxPacket()
           return maxPacket === undefined ? largest : Math.min(largest, Plan.dataBytes(maxPacket))
@@ -192,7 +251,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
         scopesPerTransaction: 1000
       },
       parallelism: 4,
-      read: (names) => query("read", queries.records(names)),
+      read: (names) => query("read", (deadline) => queries.records(deadline, names)),
       commit: (batch) => gate.run("commit", (deadline) => commit(batch, deadline)),
       changes: (names) =>
         Stream.suspend(() =>
@@ -201,7 +260,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       names: (prefix) =>
         Stream.paginate(undefined as string | undefined, (after) =>
           Effect.map(
-            query("names", queries.names(prefix, after)),
+            query("names", (deadline) => queries.names(deadline, prefix, after)),
             (names) => [names, Queries.isLastPage(names) ? Option.none() : Option.fromUndefinedOr(names.at(-1))]
           ))
     }
@@ -210,10 +269,13 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
 
 const largest = 16 * 1024 * 1024
 
+/** For so many milliseconds names that have changed are gathered, after some were told of. */
+const tellInterval = 5
+
 const notATable = (name: string): Fault.Fault =>
   Fault.make(
     "Unknown",
-    `${JSON.stringify(name)} is no name of a table: use letters, digits, "_" and "$", 64 at most, and one "." behind ` +
+    `${JSON.stringify(name)} is no name of a table: use letters, digits, "_" and "$", 55 at most, and one "." behind ` +
       `that of a database`
   )
 
@@ -244,7 +306,13 @@ const closed = Fault.toDriverError("changes")(Fault.closed)
 export const layer = (
   options?: Options,
   storage?: Storage.Options
-): Layer.Layer<Storage.Storage, DriverError> => Storage.layer(make(options), storage)
+): Layer.Layer<Storage.Storage, DriverError> => Storage.layer(make(within(options, storage)), storage)
+
+/** A call of the driver ends before the storage gives it up, and tells what it knows. */
+const within = (options: Options = {}, storage: Storage.Options = {}): Options =>
+  options.timeout !== undefined || storage.timeout === undefined
+    ? options
+    : { ...options, timeout: Duration.times(Duration.fromInputUnsafe(storage.timeout), 0.9) }
 
 /**
  * Like {@link layer}, with options from configuration.
@@ -265,4 +333,4 @@ export const layerConfig = (
   options: Config.Wrap<Options>,
   storage?: Storage.Options
 ): Layer.Layer<Storage.Storage, Config.ConfigError | DriverError> =>
-  Storage.layer(Effect.flatMap(Config.unwrap(options), make), storage)
+  Storage.layer(Effect.flatMap(Config.unwrap(options), (options) => make(within(options, storage))), storage)

@@ -36,8 +36,9 @@ describe("a reply that is lost", () => {
       const network = yield* proxy(server.port)
       const driver = yield* connect(network.port, { timeout })
       const name = fresh()
-      const first = yield* create(driver, name)
-      const second = record("2")
+      const zeroth = yield* create(driver, name)
+      const [first, second] = [record("1"), record("2")] as const
+      yield* commit(driver, write(name, zeroth, first))
       network.pass({ requests: true, replies: false })
       const error = yield* failure(driver.commit([[write(name, first, second)]]))
       assert.deepStrictEqual([error.reason, error.inDoubt], ["Timeout", true])
@@ -202,6 +203,8 @@ describe("a server process", () => {
         const before = done
         yield* Effect.suspend(() => Effect.sleep(2)).pipe(Effect.repeat({ while: () => done < before + 20 }))
         yield* server.process().signal("SIGSTOP")
+        // On a busy machine it takes a moment until all of its threads stand still.
+        yield* soon("a failure", Effect.flip(Effect.forever(driver.read(["a"]))))
         const error = yield* failure(driver.read(["a"]))
         assert.include(["Timeout", "Unavailable"], error.reason)
         yield* server.process().signal("SIGCONT")
@@ -296,7 +299,7 @@ describe("connections that the server kills", () => {
           yield* Effect.ignore(query(server.url, `KILL QUERY ${Id}`))
         }
       }).pipe(Effect.ignore, Effect.forever, Effect.forkChild)
-      for (let i = 0; i < 600; i++) {
+      for (let i = 0; i < 600 || ended === 0 && i < 6000; i++) {
         const next = names.map(() => record())
         const writes = names.map((name, i) => write(name, current[i]!, next[i]!))
         const batch = i % 2 === 0 ? [writes] : writes.map((write) => [write])

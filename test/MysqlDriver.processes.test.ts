@@ -4,7 +4,7 @@ import { Duration, Effect, Fiber } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { connect } from "./mysql/store.ts"
 import { mysqlServer, query } from "./servers/mysql.ts"
-import { commitAll, committed, create, fresh, record, soon, write } from "./suites/driver/TestStore.ts"
+import { commitAll, committed, create, fresh, readAll, record, soon, write } from "./suites/driver/TestStore.ts"
 
 interface Hammer {
   readonly writer: string
@@ -141,7 +141,7 @@ describe("expired records", () => {
         for (const verdict of yield* commitAll(a, others)) assert.deepStrictEqual(verdict, committed)
         yield* soon("the others", Fiber.join(churn))
         yield* soon("sweeping", Effect.repeat(rows, { until: (n) => n === 3 }))
-        assert.deepStrictEqual(yield* b.read(kept), [stays, ...later])
+        assert.deepStrictEqual(yield* readAll(b, kept), [stays, ...later])
       }
     }))
 })

@@ -4,6 +4,19 @@ import { once } from "node:events"
 import * as Net from "node:net"
 
 export interface Proxy {
+  /** Where new connections go from now on; those that are open stay where they are. */
+  readonly lead: (target: number) => void
+  /** Those that are open now lose everything without a word; new ones do not. */
+  readonly forget: () => void
+  /** Keeps what is sent in either direction, and sends it on when it is told to. */
+  readonly hold: (held: boolean) => void
+  /**
+   * Puts something else in the place of the reply to the next request that has this text, as it is or in hexadecimal;
+   * on its way only once it is let go.
+   */
+  readonly replace: (text: string, reply: Buffer) => { readonly letGo: () => void }
+  /** How many bytes came from clients so far. */
+  readonly bytes: () => number
   readonly port: number
   /** Bytes from the client and from the server pass, or are lost without a word. */
   readonly pass: (what: { readonly requests: boolean; readonly replies: boolean }) => void
@@ -18,8 +31,21 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
     const sockets = new Set<Net.Socket>()
     let passing = { requests: true, replies: true }
     let requests = 0
+    let bytes = 0
+    let to = target
+    let generation = 0
+    let replacement: { readonly texts: ReadonlyArray<string>; readonly letGo: Promise<Buffer> } | undefined
+    let held: Array<() => void> | undefined
     const server = yield* listen((client) => {
-      const upstream = Net.connect(target, "127.0.0.1")
+      const upstream = Net.connect(to, "127.0.0.1")
+      const own = generation
+      // An answer may come in pieces: none of them passes.
+      let isReplaced = false
+      const whenever = (send: () => void) => {
+        if (own < generation) return
+        if (held === undefined) send()
+        else held.push(send)
+      }
       for (const [socket, other] of [[client, upstream], [upstream, client]] as const) {
         sockets.add(socket)
         socket.setNoDelay(true)
@@ -27,15 +53,24 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
         socket.on("close", () => {
           sockets.delete(socket)
           // While nothing passes, neither does a goodbye.
-          if (passing.requests && passing.replies) other.destroy()
+          if (passing.requests && passing.replies && own === generation) other.destroy()
         })
       }
       client.on("data", (chunk) => {
         requests++
-        if (passing.requests) upstream.write(chunk)
+        bytes += chunk.length
+        if (replacement?.texts.some((text) => chunk.includes(text))) {
+          isReplaced = true
+          replacement.letGo.then((reply) => {
+            isReplaced = false
+            client.write(reply)
+          })
+          replacement = undefined
+        }
+        if (passing.requests) whenever(() => upstream.write(chunk))
       })
       upstream.on("data", (chunk) => {
-        if (passing.replies) client.write(chunk)
+        if (passing.replies && !isReplaced) whenever(() => client.write(chunk))
       })
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
@@ -44,6 +79,23 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
       pass: (what) => {
         passing = what
       },
+      lead: (target) => {
+        to = target
+      },
+      forget: () => {
+        generation++
+      },
+      hold: (hold) => {
+        const waiting = held
+        held = hold ? [] : undefined
+        waiting?.forEach((send) => send())
+      },
+      replace: (text, reply) => {
+        const { promise, resolve } = Promise.withResolvers<Buffer>()
+        replacement = { texts: [text, Buffer.from(text).toString("hex")], letGo: promise }
+        return { letGo: () => resolve(reply) }
+      },
+      bytes: () => bytes,
       cut: () => sockets.forEach((socket) => socket.destroy()),
       requests: () => requests
     }
@@ -64,3 +116,9 @@ export const listen = (
     ),
     (server) => ({ port: (server.address() as Net.AddressInfo).port })
   )
+
+/** What a server sends when a statement fails, as the first packet of an answer. */
+export const errorPacket = (errno: number, message: string): Buffer => {
+  const payload = Buffer.concat([Buffer.from([0xff, errno & 0xff, errno >> 8]), Buffer.from(`#HY000${message}`)])
+  return Buffer.concat([Buffer.from([payload.length & 0xff, payload.length >> 8, 0, 1]), payload])
+}

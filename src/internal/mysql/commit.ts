@@ -9,21 +9,28 @@ import * as Result from "effect/Result"
 import type { Transaction, Verdict } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Name from "../name.ts"
-import type { Connections } from "./connections.ts"
+import { type Connections, lockWait } from "./connections.ts"
 import * as Fault from "./fault.ts"
-import { type Answer, committed } from "./part.ts"
+import * as Lock from "./lock.ts"
+import * as Look from "./look.ts"
+import * as One from "./one.ts"
+import { committed, isWrite, type Outcome } from "./part.ts"
 import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
-import { isMissing, type Server } from "./server.ts"
-import * as Sql from "./sql.ts"
+import type { Server } from "./server.ts"
+import { nameBytes, revisionBytes, type Tables } from "./tables.ts"
+
+type Outcomes = ReadonlyArray<readonly [Plan.Item, Outcome]>
 
 export const make = (options: {
   readonly clock: Clock.Clock
   readonly connections: Connections
   readonly server: Server
-  readonly table: string
+  readonly tables: Tables
+  /** Told the names that were written, or may have been. */
+  readonly onChange: (names: ReadonlyArray<string>) => void
 }) => {
-  const { clock, connections, server, table } = options
+  const { clock, connections, onChange, server, tables } = options
 
   return (batch: ReadonlyArray<Transaction>, deadline: number): Effect.Effect<
     ReadonlyArray<Verdict | DriverError>,
@@ -31,97 +38,164 @@ export const make = (options: {
   > =>
     Effect.gen(function*() {
       const answers: Array<Verdict | Fault.Fault> = batch.map(() => unsent)
+      const left = () => deadline - clock.currentTimeMillisUnsafe()
 
-      /**
-       * Sends the packet until there is an answer to it, or time is up. Who is not patient does not wait again where a
-       * lock was waited for.
-       */
-      const transact = Effect.fnUntraced(function*(packet: Plan.Packet, maxPacket: number, patient: boolean) {
-        if (packet.bytes > maxPacket) return Result.fail(tooLarge(packet.bytes, maxPacket))
+      /** Sends something until there is an answer to it, but for a lock, or time is up. */
+      const persist = Effect.fnUntraced(function*<A>(send: (sent: () => void) => Effect.Effect<A, Fault.Fault>) {
+        // What was once in doubt stays so: a later attempt may fail before it could find out.
+        let inDoubt = false
         for (let attempt = 1;; attempt++) {
-          const left = deadline - clock.currentTimeMillisUnsafe()
-          if (left <= 0) return Result.fail(unsent)
+          const millis = left()
+          if (millis <= 0) return Result.fail({ ...unsent, inDoubt })
           let sent = false
-          const result: Result.Result<ReadonlyArray<Answer>, Fault.Fault> = yield* connections.transact(
-            packet.statements,
-            () => {
-              sent = true
-            }
-          ).pipe(
+          const result: Result.Result<A, Fault.Fault> = yield* send(() => {
+            sent = true
+          }).pipe(
             Effect.result,
             Effect.timeoutOrElse({
-              duration: left,
-              orElse: () => Effect.succeed(Result.fail(timeout(sent)))
+              duration: millis,
+              orElse: () => Effect.succeed(Result.fail({ ...Retry.timeout, inDoubt: sent }))
             })
           )
-          if (Result.isSuccess(result) || !Retry.helps(result.failure, attempt, patient)) return result
-          const delay = Duration.millis((yield* Random.next) * 5 * attempt)
-          if (clock.currentTimeMillisUnsafe() + Duration.toMillis(delay) >= deadline) return result
-          yield* Effect.sleep(delay)
+          if (Result.isSuccess(result)) return result
+          const fault = result.failure
+          inDoubt ||= fault.inDoubt
+          server.notice(fault)
+          const delay = fault.remedy === "wait" || fault.remedy === "elsewhere" && fault.inDoubt
+            ? undefined
+            : Retry.pause(fault, attempt, left())
+          if (delay === undefined) return Result.fail({ ...fault, inDoubt })
+          yield* Effect.sleep(Duration.millis((0.5 + (yield* Random.next)) * delay))
         }
       })
 
-      /** The names of the rows that nobody holds a lock of. */
-      const unlocked = (items: ReadonlyArray<Plan.Item>): Effect.Effect<ReadonlySet<string>> => {
+      const settle = (outcomes: Outcomes): ReadonlyArray<Plan.Item> => {
+        const again: Array<Plan.Item> = []
+        for (const [item, outcome] of outcomes) {
+          if (outcome === "again") again.push(item)
+          answers[item.index] = outcome === "again" ? interrupted : outcome === "unknown" ? unknown : outcome
+        }
+        return again
+      }
+
+      const attempt = (items: ReadonlyArray<Plan.Item>, maxPacket: number) => {
+        const [item] = items as [Plan.Item]
+        const write = connections.owned && items.length === 1 ? One.only(item.transaction) : undefined
+        if (write !== undefined) {
+          return persist((sent) =>
+            Effect.map(
+              connections.one(deadline, One.make(tables.scopes, write), sent),
+              (answer): Outcomes => [[item, One.outcome(write, answer)]]
+            )
+          )
+        }
+        const packet = Plan.packet(tables, items)
+        if (packet.bytes > maxPacket) return Effect.succeed(Result.fail(tooLarge(packet.bytes, maxPacket)))
+        return persist((sent) => Effect.map(connections.commit(deadline, packet, sent), packet.outcomes))
+      }
+
+      const send: (items: ReadonlyArray<Plan.Item>, maxPacket: number, round?: number) => Effect.Effect<void> = Effect
+        .fnUntraced(function*(items, maxPacket, round = 1) {
+          const result = yield* attempt(items, maxPacket)
+          if (Result.isSuccess(result)) {
+            const again = settle(result.success)
+            if (again.length > 0 && round < 5) yield* send(again, maxPacket, round + 1)
+            return
+          }
+          const fault = result.failure
+          for (const { index } of items) answers[index] = fault
+          if (fault.inDoubt) return
+          if (fault.remedy === "wait") return yield* standBy(items, maxPacket, fault)
+          // One of them is at fault. The others need not share its fate.
+          const isOneAtFault = fault.remedy === "alone" || fault.remedy === "again"
+          if (isOneAtFault && items.length > 1) { for (const item of items) yield* send([item], maxPacket) }
+        })
+
+      /** Which of the names have a row, and of which of those nobody holds a lock; `undefined` where that takes a lock. */
+      const look = (items: ReadonlyArray<Plan.Item>) => {
         const names = items.flatMap(({ transaction }) => transaction.map(({ name }) => name))
-        const probe = `SELECT s.name FROM ${table} AS s FORCE INDEX (PRIMARY) WHERE s.name IN ${Sql.list(names)} ` +
-          `FOR UPDATE SKIP LOCKED`
-        return Retry.within(clock, deadline, connections.transact([probe], () => {})).pipe(
-          Effect.map(([answer]) => new Set(answer!.rows.map(([name]) => name!.toString("utf8")))),
-          Effect.orElseSucceed(() => none)
+        const statements = [Lock.free(tables.scopes, names), Look.records(tables.scopes, names, "NULL")]
+        return connections.transact(deadline, statements).pipe(
+          Effect.map((answers) => answers.map(({ rows }) => new Set(rows.map(([name]) => name!.toString("utf8"))))),
+          Effect.timeoutOrElse({ duration: Math.max(0, left() - 50), orElse: () => Effect.fail(Retry.timeout) }),
+          Effect.orElseSucceed(() => undefined)
         )
       }
 
-      const send = Effect.fnUntraced(function*(
+      /** Somebody holds a lock that some of them need. The others do not wait for it. */
+      const standBy = Effect.fnUntraced(function*(
         items: ReadonlyArray<Plan.Item>,
         maxPacket: number,
-        patient: boolean,
-        round = 1
+        fault: Fault.Fault
       ): Effect.fn.Return<void> {
-        const packet = Plan.packet(table, items)
-        const result = yield* transact(packet, maxPacket, patient)
-        if (Result.isSuccess(result)) {
-          const again: Array<Plan.Item> = []
-          let from = 0
-          for (const { items, part } of packet.parts) {
-            const to = from + part.statements.length
-            part.verdicts(result.success.slice(from, to)).forEach((outcome, i) => {
-              const item = items[i]!
-              if (outcome === "again") again.push(item)
-              answers[item.index] = outcome === "again" ? interrupted : outcome === "unknown" ? unknown : outcome
-            })
-            from = to
+        const seen = yield* look(items)
+        const [free, there] = seen ?? []
+        const locked = ({ transaction }: Plan.Item) =>
+          transaction.flatMap(({ name }) => there?.has(name) && !free?.has(name) ? [name] : [])
+        let waiting = items
+        if (seen !== undefined && items.length > 1) {
+          const hindered = items.filter((item) => locked(item).length > 0)
+          const others = items.filter((item) => locked(item).length === 0)
+          // A name without a row cannot be looked at like that.
+          const isCertain = ({ transaction }: Plan.Item) => transaction.every(({ name }) => there!.has(name))
+          const certain = others.filter(isCertain)
+          if (hindered.length > 0 && certain.length > 0) yield* send(certain, maxPacket)
+          const uncertain = hindered.length > 0 ? others.filter((item) => !isCertain(item)) : others
+          const still: Array<Plan.Item> = []
+          for (const item of uncertain) {
+            if (left() <= 0) break
+            const result = yield* attempt([item], maxPacket)
+            if (Result.isSuccess(result)) still.push(...settle(result.success))
+            else if (result.failure.remedy === "wait") still.push(item)
+            else answers[item.index] = result.failure
           }
-          if (again.length > 0 && round < 5) yield* send(again, maxPacket, patient, round + 1)
-          return
+          waiting = [...hindered, ...still]
         }
-        const fault = result.failure
-        if (isMissing(fault) || fault.reason === "Full" || fault.remedy === "elsewhere") server.forget()
-        for (const { index } of items) answers[index] = fault
-        if (items.length === 1 || fault.inDoubt || fault.remedy === "none" || fault.remedy === "elsewhere") return
-        // One of them is at fault. The others need not wait for it, nor share its fate.
-        const free = fault.remedy === "wait" ? yield* unlocked(items) : none
-        const isFree = ({ transaction }: Plan.Item) => transaction.every(({ name }) => free.has(name))
-        const unhindered = items.filter(isFree)
-        const others = unhindered.length === items.length ? items : items.filter((item) => !isFree(item))
-        if (others !== items && unhindered.length > 0) yield* send(unhindered, maxPacket, false)
-        for (const item of others) yield* send([item], maxPacket, false)
-        for (const item of others) {
-          const answer = answers[item.index]!
-          if ("remedy" in answer && answer.remedy === "wait") yield* send([item], maxPacket, true)
+        if (waiting.length === 0) return
+        if (left() > Retry.patience) return yield* send(waiting, maxPacket)
+        for (const item of waiting) {
+          answers[item.index] = held(fault, seen === undefined ? `the table ${tables.scopes}` : rowsOf(locked(item)))
         }
       })
 
-      const maxPacket = yield* Retry.within(clock, deadline, server.ready)
+      /** Transactions that only ask take no lock, so they wait for none. */
+      const ask = Effect.fnUntraced(function*(items: ReadonlyArray<Plan.Item>) {
+        const transactions = items.map(({ transaction }) => transaction)
+        const result = yield* Effect.result(
+          Retry.harmless(
+            clock,
+            deadline,
+            Effect.tapError(
+              connections.read(deadline, Look.checks(tables.scopes, transactions)),
+              (fault) => Effect.sync(() => server.notice(fault))
+            )
+          )
+        )
+        if (Result.isSuccess(result)) {
+          const outcomes = Look.verdicts(transactions, { rows: result.success, changed: 0 })
+          settle(items.map((item, i) => [item, outcomes[i]!]))
+        } else {
+          for (const { index } of items) answers[index] = { ...result.failure, inDoubt: false }
+        }
+      })
+
+      const maxPacket = yield* Retry.within(clock, deadline, server.ready(deadline))
+      const questions: Array<Plan.Item> = []
       const items: Array<Plan.Item> = []
       for (const [index, transaction] of batch.entries()) {
         const fault = misfit(transaction)
         if (fault !== undefined) answers[index] = fault
         else if (transaction.length === 0) answers[index] = committed
-        else items.push({ index, transaction })
+        else (Look.isCheck(transaction) ? questions : items).push({ index, transaction })
       }
-      for (const group of Plan.split(items, maxPacket)) yield* send(group, maxPacket, group.length === 1)
+      for (const group of Plan.split(questions, maxPacket)) yield* ask(group)
+      for (const group of Plan.split(items, maxPacket)) yield* send(group, maxPacket)
 
+      onChange(batch.flatMap((transaction, i) => {
+        const answer = answers[i]!
+        const mayHaveChanged = "committed" in answer ? answer.committed : answer.inDoubt
+        return mayHaveChanged ? transaction.filter(isWrite).map(({ name }) => name) : []
+      }))
       const first = answers[0]
       if (first !== undefined && "reason" in first && answers.every((answer) => answer === first)) {
         return yield* Effect.fail(first)
@@ -132,10 +206,6 @@ export const make = (options: {
 
 const toDriverError = Fault.toDriverError("commit")
 
-const none: ReadonlySet<string> = new Set()
-
-const timeout = (inDoubt: boolean): Fault.Fault => ({ ...Retry.timeout, inDoubt })
-
 const unsent = Fault.make("Timeout", "there was no time left to send it: is the server overloaded?")
 
 const interrupted = Fault.make(
@@ -145,22 +215,33 @@ const interrupted = Fault.make(
 
 const unknown: Fault.Fault = { ...interrupted, inDoubt: true }
 
-const tooLarge = (bytes: number, maxPacket: number): Fault.Fault =>
-  Fault.make(
+const held = (fault: Fault.Fault, what: string): Fault.Fault => ({
+  ...fault,
+  description: `another session holds a lock on ${what}, and kept it for longer than ${lockWait} ms: end its ` +
+    `transaction. SHOW FULL PROCESSLIST and information_schema.INNODB_TRX show who it is`
+})
+
+const rowsOf = (names: ReadonlyArray<string>): string =>
+  names.length === 0 ? "what it writes" : `the row of ${names.map((name) => JSON.stringify(name)).join(", ")}`
+
+const tooLarge = (bytes: number, maxPacket: number): Fault.Fault => ({
+  ...Fault.make(
     "Full",
     `the transaction takes a packet of ${bytes} bytes, and the server takes ${maxPacket}: raise max_allowed_packet, or ` +
       `commit less at once`
-  )
+  ),
+  remedy: "alone"
+})
 
 /** What no server could store as it is. */
 const misfit = (transaction: Transaction): Fault.Fault | undefined => {
   for (const { name, next } of transaction) {
     const bytes = Name.utf8Length(name)
-    if (bytes > Sql.nameBytes) {
-      return Fault.make("Unknown", `the name takes ${bytes} bytes, and there is room for ${Sql.nameBytes}`)
+    if (bytes > nameBytes) {
+      return Fault.make("Unknown", `the name takes ${bytes} bytes, and there is room for ${nameBytes}`)
     }
-    if (next !== undefined && Name.utf8Length(next.revision) > Sql.revisionBytes) {
-      return Fault.make("Unknown", `the revision takes more than ${Sql.revisionBytes} bytes`)
+    if (next !== undefined && Name.utf8Length(next.revision) > revisionBytes) {
+      return Fault.make("Unknown", `the revision takes more than ${revisionBytes} bytes`)
     }
   }
   return undefined

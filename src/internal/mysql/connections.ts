@@ -1,27 +1,48 @@
 /**
  * A pool's connections, each lent to one operation at a time and given back clean, or not at all.
+ *
+ * What has rested may be dead without a sign of it, or lead to a server that was the primary once. So now and then a
+ * connection is asked a question before it is used; one that does not answer, or whose server became read-only, takes
+ * all with it that were made before, and new ones lead to where the server is now.
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Mysql from "mysql2"
 import * as Fault from "./fault.ts"
+import type { One } from "./one.ts"
 import type { Answer, Row } from "./part.ts"
+import type { Packet } from "./plan.ts"
+import * as Sql from "./sql.ts"
 
 export interface Connections {
   /** Runs statements as they are, the one after the other. */
-  readonly run: (statements: ReadonlyArray<string>, sent?: () => void) => Effect.Effect<
+  readonly run: (deadline: number, statements: ReadonlyArray<string>) => Effect.Effect<
     ReadonlyArray<Answer>,
     Fault.Fault
   >
   /** Runs a query that sees what is committed when it begins, and nothing else. */
-  readonly read: (query: string) => Effect.Effect<ReadonlyArray<Row>, Fault.Fault>
-  /** Runs statements as one transaction. `sent` is called when it is on its way. */
-  readonly transact: (
-    statements: ReadonlyArray<string>,
-    sent: () => void
-  ) => Effect.Effect<ReadonlyArray<Answer>, Fault.Fault>
+  readonly read: (deadline: number, query: string) => Effect.Effect<ReadonlyArray<Row>, Fault.Fault>
+  /** Runs statements as one transaction. */
+  readonly transact: (deadline: number, statements: ReadonlyArray<string>) => Effect.Effect<
+    ReadonlyArray<Answer>,
+    Fault.Fault
+  >
+  /** Whether nobody else uses them, so that a statement is a transaction by itself. */
+  readonly owned: boolean
+  /** Runs such a statement, and a query where it changed nothing. */
+  readonly one: (deadline: number, one: One, sent: () => void) => Effect.Effect<Answer, Fault.Fault>
+  /** Binds data, and then runs statements as one transaction. `sent` is called when these are on their way. */
+  readonly commit: (deadline: number, packet: Packet, sent: () => void) => Effect.Effect<
+    ReadonlyArray<Answer>,
+    Fault.Fault
+  >
   /** Ends the pool, where it is ours. */
   readonly close: Effect.Effect<void>
 }
+
+/** How long an operation waits for a lock before the server gives up, in milliseconds: no server counts finer. */
+export const lockWait = 1_000
 
 /**
  * What our own connections are set to. An operation that finds a row locked must come back in time to try again. The
@@ -39,20 +60,42 @@ const rollback = "ROLLBACK AND NO CHAIN NO RELEASE"
 
 // On a connection that others use too, nothing is set for longer than a transaction takes. A transaction that was left
 // open on it was given up.
-const prelude = [rollback, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"]
+const borrow = [
+  rollback,
+  "SET @effect_scoped_row=@@SESSION.innodb_lock_wait_timeout,@effect_scoped_table=@@SESSION.lock_wait_timeout",
+  "SET SESSION innodb_lock_wait_timeout=1,lock_wait_timeout=1",
+  "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+]
+const giveBack = "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table"
 
-export const make = (pool: Mysql.Pool, owned: boolean): Connections => {
-  const ready = new WeakSet<Mysql.PoolConnection>()
+const isReadOnly = "SELECT @@GLOBAL.read_only AS is_read_only"
+
+/** What is known of a connection. */
+interface Known {
+  readonly generation: number
+  readonly readOnly: boolean
+  checkedAt: number
+}
+
+/** After so many milliseconds a connection is asked again. */
+const trustedFor = 1_000
+
+export const make = (options: {
+  readonly clock: Clock.Clock
+  readonly pool: Mysql.Pool
+  readonly owned: boolean
+  /** How long a call may take. */
+  readonly timeout: number
+}): Connections => {
+  const { clock, owned, pool } = options
+  const known = new WeakMap<Mysql.PoolConnection, Known>()
   const open = new Set<Mysql.PoolConnection>()
+  let generation = 0
+  const now = () => clock.currentTimeMillisUnsafe()
 
-  const admit = (connection: Mysql.PoolConnection): Effect.Effect<unknown, Fault.Fault> => {
-    if (ready.has(connection)) return Effect.void
-    ready.add(connection)
-    open.add(connection)
-    // The pool listens for the first error only, and one that nobody listens for would end the process.
-    connection.on("error", () => open.delete(connection))
-    connection.on("end", () => open.delete(connection))
-    return owned ? query(connection, session) : Effect.void
+  /** This one turned out to be of no use, and so may all that were made before it was found out. */
+  const distrust = (connection: Mysql.PoolConnection): void => {
+    if (known.get(connection)?.generation === generation) generation++
   }
 
   const discard = (connection: Mysql.PoolConnection): void => {
@@ -62,14 +105,47 @@ export const make = (pool: Mysql.Pool, owned: boolean): Connections => {
     socket(connection).destroy()
   }
 
+  const ask = (connection: Mysql.PoolConnection, before: ReadonlyArray<string>) =>
+    Effect.map(
+      query(connection, [...before, isReadOnly]),
+      (answers) => answers.at(-1)!.rows[0]?.[0]?.toString() === "1"
+    )
+
+  const admit = Effect.fnUntraced(function*(connection: Mysql.PoolConnection) {
+    open.add(connection)
+    // The pool listens for the first error only, and one that nobody listens for would end the process.
+    connection.on("error", () => open.delete(connection))
+    connection.on("end", () => open.delete(connection))
+    const current = generation
+    const readOnly = yield* ask(connection, owned ? session : [])
+    known.set(connection, { generation: current, readOnly, checkedAt: now() })
+  })
+
+  /** Whether a connection that was used before is still good. */
+  const check = Effect.fnUntraced(function*(connection: Mysql.PoolConnection, about: Known) {
+    if (about.generation !== generation) return false
+    if (now() - about.checkedAt < trustedFor) return true
+    const asking = Effect.map(ask(connection, []), (readOnly) => !readOnly || about.readOnly)
+    const patience = Math.min(500, options.timeout / 8)
+    const good = yield* Effect.timeoutOrElse(asking, { duration: patience, orElse: () => Effect.succeed(false) }).pipe(
+      Effect.tap((good) => Effect.sync(() => good || distrust(connection))),
+      Effect.orElseSucceed(() => false)
+    )
+    if (good) about.checkedAt = now()
+    return good
+  })
+
   const use = <A>(
-    f: (connection: Mysql.PoolConnection) => Effect.Effect<A, Fault.Fault>
+    deadline: number,
+    f: (connection: Mysql.PoolConnection) => Effect.Effect<A, Fault.Fault>,
+    undo: ReadonlyArray<string> = [rollback]
   ): Effect.Effect<A, Fault.Fault> =>
     Effect.suspend(() => {
       let connection: Mysql.PoolConnection | undefined
       let over = false
       let broken = true
-      return Effect.callback<Mysql.PoolConnection, Fault.Fault>((resume) => {
+
+      const take = Effect.callback<Mysql.PoolConnection, Fault.Fault>((resume) => {
         try {
           pool.getConnection((error, taken) => {
             if (error !== null) return resume(Effect.fail(Fault.fromMysql("connect", error)))
@@ -81,58 +157,97 @@ export const make = (pool: Mysql.Pool, owned: boolean): Connections => {
           // Such as a port that none can have.
           resume(Effect.fail(Fault.fromMysql("connect", error)))
         }
-      }).pipe(
-        Effect.flatMap((connection) =>
-          Effect.andThen(
-            Effect.mapError(admit(connection), (fault) => ({ ...fault, inDoubt: false })),
-            f(connection)
-          )
-        ),
+      })
+
+      const acquire = Effect.gen(function*() {
+        for (let pause = 5;; pause = Math.min(2 * pause, 50)) {
+          const taken = yield* Effect.result(take)
+          if (Result.isFailure(taken)) {
+            // The server takes no more of them: those that there are come back. Another try must end before time is up.
+            if (taken.failure.remedy !== "later" || now() + pause + 300 >= deadline) {
+              return yield* Effect.fail(taken.failure)
+            }
+            yield* Effect.sleep(pause)
+            continue
+          }
+          const about = known.get(taken.success)
+          if (about === undefined) {
+            yield* certain(admit(taken.success))
+            return taken.success
+          }
+          if (yield* check(taken.success, about)) return taken.success
+          connection = undefined
+          discard(taken.success)
+        }
+      })
+
+      return acquire.pipe(
+        Effect.flatMap(f),
         Effect.tap(Effect.sync(() => {
           broken = false
         })),
-        Effect.tapError((fault) =>
+        Effect.tapError((fault) => {
+          if (connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt) return Effect.void
+          if (fault.remedy === "primary") {
+            distrust(connection)
+            return Effect.void
+          }
           // The server stops at the statement that failed, and leaves the transaction open.
-          connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt
-            ? Effect.void
-            : Effect.ignore(Effect.map(query(connection, [rollback]), () => {
-              broken = false
-            }))
-        ),
+          return Effect.ignore(Effect.map(query(connection, undo), () => {
+            broken = false
+          }))
+        }),
         Effect.ensuring(Effect.sync(() => {
           over = true
           if (connection === undefined) return
-          if (broken) discard(connection)
-          else connection.release()
+          if (!broken) return connection.release()
+          if (now() >= deadline) distrust(connection)
+          discard(connection)
         }))
       )
     })
 
+  const before = owned ? [begin] : [...borrow, begin]
+  const after = owned ? [commit] : [commit, giveBack]
+  const undo = owned ? [rollback] : [rollback, giveBack]
+
+  const transact = (connection: Mysql.PoolConnection, statements: ReadonlyArray<string>) =>
+    Effect.map(
+      query(connection, [...before, ...statements, ...after]),
+      (answers) => answers.slice(before.length, before.length + statements.length)
+    )
+
   return {
-    run: (statements, sent) =>
-      use((connection) => {
-        sent?.()
-        return query(connection, statements)
-      }),
-    read: (select) =>
+    run: (deadline, statements) => use(deadline, (connection) => query(connection, statements)),
+    read: (deadline, select) =>
       owned
-        ? use((connection) => Effect.map(query(connection, [select]), ([answer]) => answer!.rows))
-        : use((connection) =>
-          Effect.map(
-            query(connection, [...prelude, "START TRANSACTION READ ONLY", select, rollback]),
-            (answers) => answers[3]!.rows
-          )
+        ? use(deadline, (connection) => Effect.map(query(connection, [select]), ([answer]) => answer!.rows))
+        : use(
+          deadline,
+          (connection) =>
+            Effect.map(
+              query(connection, [...borrow, "START TRANSACTION READ ONLY", select, ...undo]),
+              (answers) => answers[borrow.length + 1]!.rows
+            ),
+          undo
         ),
-    transact: (statements, sent) => {
-      const before = owned ? [begin] : [...prelude, begin]
-      return use((connection) => {
-        sent()
-        return Effect.map(
-          query(connection, [...before, ...statements, commit]),
-          (answers) => answers.slice(before.length, -1)
-        )
-      })
-    },
+    transact: (deadline, statements) => use(deadline, (connection) => transact(connection, statements), undo),
+    owned,
+    one: (deadline, { otherwise, sql, values }, sent) =>
+      use(deadline, (connection) =>
+        Effect.flatMap(execute(connection, sql, values, sent), (answer) =>
+          // A statement that changed nothing leaves nothing in doubt.
+          answer.changed === 1
+            ? Effect.succeed(answer)
+            : Effect.map(certain(query(connection, [otherwise])), ([found]) => found!))),
+    commit: (deadline, { bound, statements }, sent) =>
+      use(deadline, (connection) => {
+        const run = Effect.suspend(() => {
+          sent()
+          return transact(connection, statements)
+        })
+        return bound.isEmpty ? run : Effect.andThen(certain(execute(connection, Sql.bind, [bound.value])), run)
+      }, undo),
     close: owned
       ? Effect.callback<void>((resume) => pool.end(() => resume(Effect.void))).pipe(
         // One that is just being made would be waited for.
@@ -151,24 +266,53 @@ const query = (
   statements: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<Answer>, Fault.Fault> =>
   connection.config.multipleStatements === true || statements.length === 1
-    ? Effect.map(send(connection, statements.join(";")), (results) => statements.length === 1 ? [results] : results)
-      .pipe(Effect.map((results) => (results as ReadonlyArray<unknown>).map(toAnswer)))
+    ? Effect.map(
+      send(connection, statements.join(";")),
+      (results) => (statements.length === 1 ? [results] : results as ReadonlyArray<unknown>).map(toAnswer)
+    )
     : Effect.forEach(statements, (statement) => Effect.map(send(connection, statement), toAnswer))
+
+/** Runs a prepared statement, whose values are not in its text. It is prepared once on each connection. */
+const execute = (
+  connection: Mysql.PoolConnection,
+  sql: string,
+  values: ReadonlyArray<Buffer | null>,
+  sent?: () => void
+): Effect.Effect<Answer, Fault.Fault> => {
+  const options = { ...raw, sql, values: values as Array<Buffer | null> }
+  const prepare = Effect.callback<void, Fault.Fault>((resume) => {
+    // With the same options, of which its types know only the text, the statement is the one that is executed then.
+    connection.prepare(options as unknown as string, (error: Mysql.QueryError | null) => {
+      resume(error === null ? Effect.void : Effect.fail(Fault.fromMysql("query", error)))
+    })
+  })
+  const run = Effect.callback<Answer, Fault.Fault>((resume) => {
+    sent?.()
+    connection.execute(options, (error, result) => {
+      resume(error === null ? Effect.succeed(toAnswer(result)) : Effect.fail(Fault.fromMysql("query", error)))
+    })
+  })
+  return Effect.andThen(certain(prepare), run)
+}
 
 const send = (connection: Mysql.PoolConnection, sql: string): Effect.Effect<unknown, Fault.Fault> =>
   Effect.callback((resume) => {
-    connection.query({
-      sql,
-      // Nothing to fill in: not to be searched for question marks either.
-      values: null as unknown as [],
-      // Bytes in rows without names, whatever the pool is set to.
-      rowsAsArray: true,
-      nestTables: false,
-      typeCast: (field) => field.buffer()
-    }, (error, results) => {
+    // Nothing to fill in: not to be searched for question marks either.
+    connection.query({ ...raw, sql, values: null as unknown as [] }, (error, results) => {
       resume(error === null ? Effect.succeed(results) : Effect.fail(Fault.fromMysql("query", error)))
     })
   })
+
+/** Bytes in rows without names, whatever the pool is set to. */
+const raw = {
+  rowsAsArray: true,
+  nestTables: false,
+  typeCast: (field: { readonly buffer: () => Buffer | null }) => field.buffer()
+} as const
+
+/** What writes nothing leaves nothing in doubt. */
+const certain = <A>(effect: Effect.Effect<A, Fault.Fault>): Effect.Effect<A, Fault.Fault> =>
+  Effect.mapError(effect, (fault) => ({ ...fault, inDoubt: false }))
 
 const toAnswer = (result: unknown): Answer =>
   Array.isArray(result)

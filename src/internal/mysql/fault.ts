@@ -11,9 +11,10 @@ export interface Fault {
   /**
    * What may help: `again`, the same once more, since others were in the way; `wait`, the same, since a lock was not
    * to be had for now; `alone`, each of the transactions by itself, since one of them is at fault; `elsewhere`, another
-   * connection, since this one is gone.
+   * connection, since this one is gone; `primary`, a connection made anew, since this one leads to a server that is not
+   * the primary any more; `later`, a connection that comes back, since the server takes no more of them.
    */
-  readonly remedy: "again" | "wait" | "alone" | "elsewhere" | "none"
+  readonly remedy: "again" | "wait" | "alone" | "elsewhere" | "primary" | "later" | "none"
   readonly cause?: unknown
 }
 
@@ -39,8 +40,6 @@ export const toDriverError = (operation: DriverError["operation"]) => (fault: Fa
 /** What went wrong with a connection while it was made (`connect`), or with what was sent over it (`query`). */
 export const fromMysql = (phase: "connect" | "query", error: unknown): Fault => {
   const { code, errno, message, server } = properties(error)
-  // The text of the statement holds the states of scopes: nothing to log.
-  if (typeof error === "object" && error !== null) Reflect.deleteProperty(error, "sql")
   const [reason, description, remedy = "none"] = (server ? byNumber(errno, message) : byCode(code, message, phase))
     ?? ["Unknown", `${message}. See "cause"`, server ? "alone" : "elsewhere"]
   return {
@@ -50,8 +49,20 @@ export const fromMysql = (phase: "connect" | "query", error: unknown): Fault => 
     // An error of the server ends the transaction, but for those that may come while it commits. Whatever else went
     // wrong once the transaction was sent, the server may have read it.
     inDoubt: phase === "query" && (!server || doubtful.has(errno)),
-    cause: error
+    cause: bare(error)
   }
+}
+
+/** The number that the server gave the error. */
+export const numberOf = ({ cause }: Fault): unknown => (cause as { readonly errno?: unknown } | undefined)?.errno
+
+/** The error without the statement, and whatever else the client has attached to it: nothing to log. */
+const bare = (error: unknown): unknown => {
+  if (!(error instanceof Error)) return error
+  const { code, errno, message, sqlState } = properties(error)
+  const cause = Object.assign(new Error(message), { code, errno, sqlState })
+  Object.defineProperty(cause, "stack", { value: error.stack, enumerable: false })
+  return cause
 }
 
 const properties = (error: unknown) => {
@@ -65,6 +76,7 @@ const properties = (error: unknown) => {
     code: typeof code === "string" ? code : "",
     errno: typeof errno === "number" ? errno : 0,
     message: typeof message === "string" ? message : String(error),
+    sqlState: typeof sqlState === "string" ? sqlState : undefined,
     // Errors of the system have negative numbers, and no state.
     server: typeof sqlState === "string" || typeof errno === "number" && errno > 0
   }
@@ -94,14 +106,15 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 3024:
       return [
         "Timeout",
-        `another session holds a lock (${message}): end its transaction, or see SHOW ENGINE INNODB STATUS`,
+        `another session holds a lock on the table or its rows (${message}): end its transaction. ` +
+        `SHOW FULL PROCESSLIST and information_schema.INNODB_TRX show who it is`,
         "wait"
       ]
     case 1290:
     case 1792:
     case 1836:
     case 3100:
-      return ["Forbidden", `the server is read-only (${message}): connect to the primary`]
+      return ["Forbidden", `the server is read-only (${message}): connect to the primary`, "primary"]
     case 1044:
     case 1142:
     case 1143:
@@ -109,8 +122,8 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 1370:
       return [
         "Forbidden",
-        `the user lacks a privilege (${message}): grant SELECT, INSERT, UPDATE and DELETE on the table, and CREATE on ` +
-        `the database unless the table exists`
+        `the user lacks a privilege (${message}): grant SELECT, INSERT, UPDATE and DELETE on the tables, and CREATE ` +
+        `on the database unless they exist`
       ]
     case 1045:
     case 1130:
@@ -159,7 +172,7 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
       return [
         "Unavailable",
         `too many connections (${message}): raise max_connections, or lower the size of the pools`,
-        "none"
+        "later"
       ]
     case 1129:
       return ["Unavailable", `the server has blocked this host (${message}): run FLUSH HOSTS`]

@@ -1,5 +1,7 @@
+import * as Duration from "effect/Duration"
 import type { Buffer } from "node:buffer"
-import type { Record, Transaction, Verdict } from "../../Driver.ts"
+import { expired, type Record, type Transaction, type Verdict, type Write } from "../../Driver.ts"
+import * as Sql from "./sql.ts"
 
 /** What a statement answered. */
 export interface Answer {
@@ -33,32 +35,28 @@ export const refused = (transaction: Transaction, current: ReadonlyArray<Record 
     ? "again"
     : { committed: false, current }
 
-/** What a `SELECT` of {@link columns} found of a name. */
-export interface Found {
-  /** `null` where there is no row. */
-  readonly revision: string | null
-  /** As it is in the row: `null` also where the statement left it out. */
-  readonly data: string | null
-  readonly gone: boolean
-}
+export const isWrite = ({ next }: Write): boolean => next !== undefined
+
+/** No revision is ever used twice: whoever finds the new one stored has stored it. */
+export const isStored = ({ next }: Write, current: Record | null): boolean =>
+  current !== null && (current.revision === next!.revision || current.revision === expired(next!.revision))
 
 // Named, or the text of an expression would be the name of its column, and mysql2 keeps a parser for each set of names.
-export const columns = (gone: string, name = "s.name", data = "s.data"): string =>
-  `${name},s.revision,${data} AS data,${gone} AS gone`
+export const columns = (name = "s.name", data = Sql.data("s")): string =>
+  `${name} AS name,IF(${Sql.isGone("s")},NULL,${Sql.revision("s")}) AS revision,${data} AS data,${
+    Sql.left("s")
+  } AS rest`
 
-export const found = ({ rows }: Answer): ReadonlyMap<string, Found> =>
-  new Map(rows.map(([name, revision, data, gone]) => [
+/** What a `SELECT` of {@link columns} found, by name; `null` where a row counts as none. */
+export const found = ({ rows }: Answer): ReadonlyMap<string, Record | null> =>
+  new Map(rows.map(([name, revision, data, left]) => [
     name!.toString("utf8"),
-    {
-      revision: revision?.toString("utf8") ?? null,
-      data: data === null ? null : data!.toString("utf8"),
-      gone: gone != null && gone[0] === one
-    }
+    revision == null ? null : toRecord(revision, data ?? null, left ?? null)
   ]))
 
-const one = "1".charCodeAt(0)
-
-export const toRecord = (found: Found | undefined): Record | null =>
-  found === undefined || found.gone || found.revision === null
-    ? null
-    : { revision: found.revision, data: found.data }
+const toRecord = (revision: Buffer, data: Buffer | null, left: Buffer | null): Record => {
+  const record = { revision: revision.toString("utf8"), data: data === null ? null : data.toString("utf8") }
+  return data === null || left === null
+    ? record
+    : { ...record, expiresIn: Duration.millis(Math.max(0, Number(left.toString()) / 1000)) }
+}

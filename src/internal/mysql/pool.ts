@@ -7,7 +7,7 @@ import * as Fault from "./fault.ts"
 /** Where the connections come from. */
 export interface Source {
   readonly pool?: Mysql.Pool | Promised.Pool | undefined
-  readonly url?: Redacted.Redacted | undefined
+  readonly url?: string | Redacted.Redacted | undefined
   readonly host?: string | undefined
   readonly port?: number | undefined
   readonly database?: string | undefined
@@ -27,8 +27,11 @@ export const make = (source: Source, timeout: number): Effect.Effect<{
     // The flavour with promises wraps the one with callbacks.
     return Effect.succeed({ pool: "pool" in given ? given.pool as unknown as Mysql.Pool : given, owned: false })
   }
+  const url = source.url === undefined || typeof source.url === "string" ? source.url : Redacted.value(source.url)
+  const misread = url === undefined ? undefined : misreadable(url)
+  if (misread !== undefined) return Effect.fail(misread)
   return Effect.try({
-    try: () => ({ pool: Mysql.createPool(config(source, timeout)), owned: true }),
+    try: () => ({ pool: Mysql.createPool(config(source, url, timeout)), owned: true }),
     catch: (cause) => ({
       ...Fault.make("Unknown", `its options are not valid: ${cause instanceof Error ? cause.message : String(cause)}`),
       // The message of an invalid URL does not repeat it. The error does, password and all.
@@ -37,11 +40,25 @@ export const make = (source: Source, timeout: number): Effect.Effect<{
   })
 }
 
-const config = (source: Source, timeout: number): Mysql.PoolOptions => {
+/**
+ * A URL in which a password could be taken for something else, such as a host, and be shown as such. No part of it goes
+ * into the error.
+ */
+const misreadable = (text: string): Fault.Fault | undefined => {
+  const url = URL.parse(text)
+  const behind = url === null ? "@" : url.pathname + url.search + url.hash
+  return url !== null && !behind.includes("@") ? undefined : Fault.make(
+    "Unknown",
+    "Invalid URL: write it as mysql://user:password@host:port/database, and what is special in user and password, " +
+      "such as \"/\", \"#\", \"?\" and \"@\", as encodeURIComponent does"
+  )
+}
+
+const config = (source: Source, url: string | undefined, timeout: number): Mysql.PoolOptions => {
   const { poolConfig, tls } = source
   const config: Mysql.PoolOptions = {
     ...poolConfig,
-    ...(source.url === undefined ? {} : { uri: Redacted.value(source.url) }),
+    ...(url === undefined ? {} : { uri: url }),
     multipleStatements: true,
     connectTimeout: Math.min(poolConfig?.connectTimeout ?? timeout, timeout),
     waitForConnections: true,

@@ -1,80 +1,88 @@
 /**
- * Queries outside of transactions.
+ * Queries outside of commits.
  */
 import * as Arr from "effect/Array"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
 import type { Record } from "../../Driver.ts"
 import type { Connections } from "./connections.ts"
+import * as Expiring from "./expiring.ts"
 import type { Fault } from "./fault.ts"
-import { columns, found, type Row, toRecord } from "./part.ts"
+import * as Look from "./look.ts"
+import type { Row } from "./part.ts"
 import * as Retry from "./retry.ts"
 import * as Sql from "./sql.ts"
+import type { Tables } from "./tables.ts"
 
+/** What each takes until it must end comes first. */
 export interface Queries {
-  readonly records: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null>, Fault>
+  readonly records: (
+    deadline: number,
+    names: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<Record | null>, Fault>
   /** The revisions of the records that there are. */
-  readonly revisions: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, string>, Fault>
+  readonly revisions: (
+    deadline: number,
+    names: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyMap<string, string>, Fault>
   /** Some of the names with data that start with a prefix, in order, from after the last one that is known. */
-  readonly names: (prefix: string, after: string | undefined) => Effect.Effect<ReadonlyArray<string>, Fault>
-  /** Deletes some of the records that have expired, and tells how many. */
-  readonly sweep: Effect.Effect<number, Fault>
+  readonly names: (
+    deadline: number,
+    prefix: string,
+    after: string | undefined
+  ) => Effect.Effect<ReadonlyArray<string>, Fault>
+  /** Deletes some of the rows that count as none, and tells how many were due. */
+  readonly sweep: (deadline: number) => Effect.Effect<number, Fault>
 }
 
 /** Of a thousand names of the greatest length the text is a megabyte: less than any server's default. */
 const pageSize = 1000
 
-export const make = ({ connections, table }: {
+export const make = ({ clock, connections, tables }: {
+  readonly clock: Clock.Clock
   readonly connections: Connections
-  readonly table: string
+  readonly tables: Tables
 }): Queries => {
-  const some = (what: string, names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Row>, Fault> =>
+  const ask = (deadline: number, query: string) => Retry.harmless(clock, deadline, connections.read(deadline, query))
+
+  const some = (deadline: number, names: ReadonlyArray<string>, query: (names: ReadonlyArray<string>) => string) =>
     Effect.map(
-      Effect.forEach(Arr.chunksOf(names, pageSize), (page) =>
-        Retry.harmless(
-          connections.read(
-            `SELECT ${what} FROM ${table} AS s FORCE INDEX (PRIMARY) ` +
-              `WHERE s.name IN ${Sql.list(page)} AND ${Sql.alive("s")}`
-          )
-        )),
+      Effect.forEach(Arr.chunksOf(names, pageSize), (page) => ask(deadline, query(page))),
       Arr.flatten
-    )
+    ) as Effect.Effect<ReadonlyArray<Row>, Fault>
 
   return {
-    records: (names) =>
-      Effect.map(some(columns("NULL"), names), (rows) => {
-        const records = found({ rows, changed: 0 })
-        return names.map((name) => toRecord(records.get(name)))
-      }),
-    revisions: (names) =>
+    records: (deadline, names) =>
       Effect.map(
-        some("s.name,s.revision", names),
+        some(deadline, names, (page) => Look.records(tables.scopes, page)),
+        (rows) => Look.recordsOf(names, { rows, changed: 0 })
+      ),
+    revisions: (deadline, names) =>
+      Effect.map(
+        some(deadline, names, (page) =>
+          `SELECT s.name,s.revision FROM ${tables.scopes} AS s FORCE INDEX (PRIMARY) ` +
+          `WHERE s.name IN ${Sql.list(page)} AND ${Sql.isThere("s")}`),
         (rows) => new Map(rows.map(([name, revision]) => [name!.toString("utf8"), revision!.toString("utf8")]))
       ),
-    names: (prefix, after) => {
+    names: (deadline, prefix, after) => {
       const end = successor(Buffer.from(prefix, "utf8"))
       const range = [
         after === undefined ? `s.name>=${Sql.text(prefix)}` : `s.name>${Sql.text(after)}`,
         ...(end === undefined ? [] : [`s.name<X'${end.toString("hex")}'`])
       ]
-      return Effect.map(
-        Retry.harmless(
-          connections.read(
-            `SELECT s.name FROM ${table} AS s FORCE INDEX (PRIMARY) ` +
-              `WHERE ${range.join(" AND ")} AND s.data IS NOT NULL AND ${Sql.alive("s")} ` +
-              `ORDER BY s.name LIMIT ${pageSize}`
-          )
-        ),
-        (rows) => rows.map(([name]) => name!.toString("utf8"))
-      )
+      const query = `SELECT s.name FROM ${tables.scopes} AS s FORCE INDEX (PRIMARY) ` +
+        `WHERE ${range.join(" AND ")} AND ${Sql.hasData("s")} ORDER BY s.name LIMIT ${pageSize}`
+      return Effect.map(ask(deadline, query), (rows) => rows.map(([name]) => name!.toString("utf8")))
     },
-    sweep: Effect.map(
-      connections.transact(
-        [`DELETE FROM ${table} WHERE expires_at<=${Sql.now} ORDER BY expires_at LIMIT ${pageSize}`],
-        () => {}
-      ),
-      ([answer]) => answer!.changed
-    )
+    sweep: Effect.fnUntraced(function*(deadline) {
+      const due = yield* ask(deadline, Expiring.due(tables, pageSize))
+      if (due.length === 0) return 0
+      const names = due.map(([name]) => name!.toString("utf8"))
+      const statements = Expiring.sweep(tables, names, due[0]![1]!.toString())
+      yield* Retry.within(clock, deadline, connections.transact(deadline, statements))
+      return due.length
+    })
   }
 }
 

@@ -1,42 +1,63 @@
 /**
  * The pieces that statements are made of.
  *
- * All values are written as hexadecimal literals or as integers. Neither the SQL mode, nor the character set of the
- * connection, nor what a value holds changes their meaning, and no value can end its literal. Every statement is ASCII.
+ * Names and revisions are written as hexadecimal literals, times as integers. Neither the SQL mode, nor the character
+ * set of the connection, nor what a value holds changes their meaning, and no value can end its literal. Data is never
+ * in the text of a statement: it is bound, to a variable of the session or to a parameter.
+ *
+ * What a row says depends on the time. Until `expires_at` it is the record as it is there, then the tombstone that the
+ * record leaves, and from `gone_at` on there is none. Either is `NULL` for never.
  */
 import * as Duration from "effect/Duration"
 import { Buffer } from "node:buffer"
-import type { Write } from "../../Driver.ts"
+import { expired, type Write } from "../../Driver.ts"
 
 /** Text as its UTF-8 bytes. */
 export const text = (value: string): string => `X'${Buffer.from(value, "utf8").toString("hex")}'`
-
-export const nullable = (value: string | null): string => value === null ? "NULL" : text(value)
-
-/**
- * Text of any length in a derived table. Of a literal MariaDB makes a `VARBINARY` there, and cuts what is longer than its
- * 65,535 bytes without a word; of what a function returns it makes a `BLOB`, which it keeps in a file.
- */
-export const derivedData = (values: ReadonlyArray<string | null>): ReadonlyArray<string> =>
-  values.every((value) => value === null || value.length < 10_000)
-    ? values.map(nullable)
-    : values.map((value) => value === null ? "NULL" : `UNHEX('${Buffer.from(value, "utf8").toString("hex")}')`)
 
 export const list = (values: ReadonlyArray<string>): string => `(${values.map(text).join(",")})`
 
 /** The server's clock in microseconds since 1970. No time zone is involved, and so no hour comes twice. */
 export const now = "TIMESTAMPDIFF(MICROSECOND,'1970-01-01',UTC_TIMESTAMP(6))"
 
-/** True for a record that has expired; `NULL`, and so false, for one that never does. */
-export const gone = (alias: string): string => `${alias}.expires_at<=${now}`
+/** True where a row counts as none; `NULL`, and so false, for one that always stays. */
+export const isGone = (alias: string): string => `${alias}.gone_at<=${now}`
 
-export const alive = (alias: string): string => `(${alias}.expires_at IS NULL OR ${alias}.expires_at>${now})`
+export const isThere = (alias: string): string => `(${alias}.gone_at IS NULL OR ${alias}.gone_at>${now})`
 
-/** For how many microseconds the record stays, `NULL` for ever. Past what a `BIGINT` can hold it is for ever. */
-export const stays = ({ expiresIn }: Write): string => {
-  if (expiresIn === undefined) return "NULL"
-  const millis = Duration.toMillis(expiresIn)
-  return millis < 1e14 ? String(Math.max(0, Math.round(millis * 1000))) : "NULL"
+const hasExpired = (alias: string): string => `${alias}.expires_at<=${now}`
+
+export const hasData = (alias: string): string =>
+  `${alias}.data IS NOT NULL AND (${alias}.expires_at IS NULL OR ${alias}.expires_at>${now})`
+
+/** The revision that counts now. */
+export const revision = (alias: string): string =>
+  `IF(${hasExpired(alias)},CONCAT(${alias}.revision,${text(expired(""))}),${alias}.revision)`
+
+/** The data that counts now. */
+export const data = (alias: string): string => `IF(${hasExpired(alias)},NULL,${alias}.data)`
+
+/** For how many microseconds the data still counts, `NULL` for ever. */
+export const left = (alias: string): string => `IF(${alias}.data IS NULL,NULL,${alias}.expires_at-${now})`
+
+/** Past what a `BIGINT` can hold it is for ever. */
+const micros = (duration: Duration.Duration | undefined): number | undefined => {
+  if (duration === undefined) return undefined
+  const millis = Duration.toMillis(duration)
+  return millis < 1e14 ? Math.max(0, Math.round(millis * 1000)) : undefined
+}
+
+const from = (micros: number | undefined): string => micros === undefined ? "NULL" : `${now}+${micros}`
+
+/** When the data of a write turns into a tombstone. */
+export const expiresAt = (write: Write): string => from(micros(write.expiresIn))
+
+/** From when on a write counts as none. */
+export const goneAt = (write: Write): string => {
+  const stays = micros(write.expiresIn)
+  if (stays === undefined && write.next?.data !== null) return "NULL"
+  const retention = micros(write.retention)
+  return from(retention === undefined ? undefined : (stays ?? 0) + retention)
 }
 
 /** The value that goes with the name of a row `s`. */
@@ -46,25 +67,69 @@ export const choose = (names: ReadonlyArray<string>, values: ReadonlyArray<strin
     : `CASE s.name ${names.map((name, i) => `WHEN ${text(name)} THEN ${values[i]}`).join(" ")} END`
 
 /**
+ * The data of a packet's statements, one behind the other in one variable of the session, which is set before.
+ */
+export class Bound {
+  private readonly values: Array<Buffer> = []
+  bytes = 0
+
+  /** What these data are in a statement. */
+  readonly add = (data: string | null): string => {
+    if (data === null) return "NULL"
+    const value = Buffer.from(data, "utf8")
+    this.values.push(value)
+    const start = this.bytes + 1
+    this.bytes += value.length
+    return `SUBSTRING(@effect_scoped_data,${start},${value.length})`
+  }
+
+  get value(): Buffer {
+    return Buffer.concat(this.values)
+  }
+
+  get isEmpty(): boolean {
+    return this.values.length === 0
+  }
+}
+
+/** Its parameter is the {@link Bound} value. As bytes, so that no character is counted. */
+export const bind = "SET @effect_scoped_data=CAST(? AS BINARY)"
+
+export const unbind = "SET @effect_scoped_data=NULL"
+
+/**
  * Writes rows that meet a condition, each its own values.
  *
  * Not joined with a derived table: MariaDB keeps such an update in a temporary file, and where the statement is killed
  * may say that it succeeded and have done nothing.
  */
-export const update = (table: string, writes: ReadonlyArray<Write>, condition: string): string => {
+export const update = (table: string, writes: ReadonlyArray<Write>, bound: Bound, condition: string): string => {
   const names = writes.map(({ name }) => name)
   const set = (value: (write: Write) => string) => choose(names, writes.map(value))
-  const expiry = set(stays)
-  return `UPDATE ${table} AS s FORCE INDEX (PRIMARY) SET s.data=${set(({ next }) => nullable(next!.data))},` +
-    `s.expires_at=${expiry === "NULL" ? expiry : `${now}+${expiry}`},` +
-    `s.revision=${set(({ next }) => text(next!.revision))} WHERE s.name IN ${list(names)} AND ${condition}`
+  return `UPDATE ${table} AS s FORCE INDEX (PRIMARY) SET s.data=${set(({ next }) => bound.add(next!.data))},` +
+    `s.expires_at=${set(expiresAt)},s.gone_at=${set(goneAt)},s.revision=${set(({ next }) => text(next!.revision))} ` +
+    `WHERE s.name IN ${list(names)} AND ${condition}`
 }
 
-/** A condition: the rows of these writes are as expected, none of which expects that there is none. */
+/** A condition: the rows of these writes are as expected. */
 export const asExpected = (writes: ReadonlyArray<Write>): string => {
-  const names = writes.map(({ name }) => name)
-  return `s.revision=${choose(names, writes.map(({ expected }) => text(expected!)))} AND ${alive("s")}`
+  const present = writes.filter(({ expected }) => expected !== null)
+  const absent = writes.filter(({ expected }) => expected === null)
+  const isOneOf = (some: ReadonlyArray<Write>) =>
+    some.length === writes.length ? "" : `s.name IN ${list(some.map(({ name }) => name))} AND `
+  const conditions = [
+    ...(present.length === 0 ? [] : [
+      `${isOneOf(present)}${isThere("s")} AND ${revision("s")}=` +
+      choose(present.map(({ name }) => name), present.map(({ expected }) => text(expected!)))
+    ]),
+    ...(absent.length === 0 ? [] : [isOneOf(absent) + isGone("s")])
+  ]
+  return `(${conditions.map((condition) => `(${condition})`).join(" OR ")})`
 }
+
+/** Deletes rows by their names. Only in this form can a server be kept from looking at others, and locking them. */
+export const remove = (table: string, names: ReadonlyArray<string>, condition: string): string =>
+  `DELETE s FROM ${table} AS s FORCE INDEX (PRIMARY) WHERE s.name IN ${list(names)} AND ${condition}`
 
 /** A table of values, for a statement to join with. */
 export const derived = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
@@ -73,19 +138,8 @@ export const derived = (columns: ReadonlyArray<string>, rows: ReadonlyArray<Read
   return `(${[head, ...others.map((row) => `SELECT ${row.join(",")}`)].join(" UNION ALL ")})`
 }
 
-/** Quotes the name of a table, with or without that of its database; `undefined` when it is none. */
-export const identifier = (name: string): string | undefined =>
-  /^[\w$]{1,64}(\.[\w$]{1,64})?$/.test(name) ? name.split(".").map((part) => `\`${part}\``).join(".") : undefined
-
-export const createTable = (table: string): string =>
-  `CREATE TABLE IF NOT EXISTS ${table} (
-  name VARBINARY(512) NOT NULL PRIMARY KEY,
-  revision VARBINARY(1024) NOT NULL,
-  data LONGBLOB NULL,
-  expires_at BIGINT NULL,
-  KEY expires_at (expires_at)
-) ENGINE=InnoDB ROW_FORMAT=DYNAMIC`
-
-/** How long names and revisions may be, in bytes. */
-export const nameBytes = 512
-export const revisionBytes = 1024
+/** In the order in which the server keeps names: whoever locks rows in one order never waits in a circle. */
+export const sorted = (names: Iterable<string>): ReadonlyArray<string> =>
+  Array.from(new Set(names), (name) => [Buffer.from(name, "utf8"), name] as const)
+    .sort(([a], [b]) => Buffer.compare(a, b))
+    .map(([, name]) => name)

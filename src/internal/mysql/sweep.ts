@@ -1,5 +1,5 @@
 /**
- * Deletes rows that have expired. To all others they are gone already, so it does not matter who does it, nor when.
+ * Deletes rows that count as none. To all others they are gone already, so it does not matter who does it, nor when.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
