@@ -29,6 +29,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
+import * as FiberSet from "effect/FiberSet"
 import * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
@@ -36,11 +37,14 @@ import * as RcRef from "effect/RcRef"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Driver } from "./Driver.ts"
+import * as Answer from "./internal/file/answer.ts"
 import * as Commit from "./internal/file/commit.ts"
+import * as Compaction from "./internal/file/compaction.ts"
 import * as Directory from "./internal/file/directory.ts"
 import * as Fault from "./internal/file/fault.ts"
 import * as Poll from "./internal/file/poll.ts"
 import * as Store from "./internal/file/store.ts"
+import * as Time from "./internal/file/time.ts"
 import * as Turns from "./internal/file/turns.ts"
 import { Watchers } from "./internal/watchers.ts"
 import type { DriverError } from "./ScopedError.ts"
@@ -89,70 +93,83 @@ export const make: (
     const directory = Directory.make({ fs, paths, directory: paths.resolve(options.directory), unique: instance })
     const turns = Turns.make()
     const watchers = new Watchers()
-    const store = Store.make({
-      fs,
-      directory,
-      compactAt: options.compactAt ?? 8 * 1024 * 1024,
-      touch: (name) => watchers.hint(name),
-      moved: () => watchers.hintAll()
-    })
 
     // An error that does not pass ends the driver.
     let ended: Fault.Fault | undefined
-    const turn = <A>(
-      operation: DriverError["operation"],
-      effect: Effect.Effect<A, Fault.Fault>,
-      followUp?: Effect.Effect<void>
-    ): Effect.Effect<A, DriverError> =>
-      Effect.mapError(
-        turns.take(
-          Effect.suspend(() => ended === undefined ? effect : Effect.fail({ ...ended, inDoubt: false })).pipe(
-            Effect.tapError((fault) =>
-              Effect.sync(() => {
-                if (fault.reason === "Corrupt") ended ??= fault
-              })
-            )
-          ),
-          followUp
-        ),
-        (fault) => Fault.toDriverError(fault, operation)
+
+    /** Runs an operation while no other does, and then, beside others, what it gives. */
+    const inTurn = <A>(operation: Effect.Effect<Effect.Effect<A, Fault.Fault>, Fault.Fault>) =>
+      turns.take(
+        Effect.suspend(() => ended === undefined ? operation : Effect.fail({ ...ended, inDoubt: false })).pipe(
+          Effect.tapError((fault) =>
+            Effect.sync(() => {
+              if (fault.reason === "Corrupt") ended ??= fault
+            })
+          )
+        )
       )
+    const turn = <A>(operation: Effect.Effect<A, Fault.Fault>) => inTurn(Effect.map(operation, Effect.succeed))
+
+    yield* Effect.addFinalizer(() => turns.take(Effect.succeed(store.close)))
+    const background = yield* FiberSet.makeRuntime<never>()
+
+    const named = (operation: DriverError["operation"]) =>
+      Effect.mapError((fault: Fault.Fault) => Fault.toDriverError(fault, operation))
+    yield* named("open")(turn(directory.create))
+    const time = Time.make(clock, yield* directory.time)
+    const store = Store.make({
+      fs,
+      directory,
+      time,
+      touch: (name) => watchers.hint(name),
+      moved: () => watchers.hintAll(),
+      taken: (chain, snapshot) => compaction.follow(chain, snapshot)
+    })
+    const compaction = Compaction.make({
+      store,
+      compactAt: options.compactAt ?? 8 * 1024 * 1024,
+      turn,
+      background
+    })
 
     /** The records that were committed before now, all of them on disk. */
-    const records = Effect.tap(store.readable, store.sync).pipe(Effect.map((journal) => journal.records))
-    const commit = Commit.make({ store, clock, instance })
-    const compact = Effect.ignore(store.compact)
-    const now = (): number => clock.currentTimeMillisUnsafe()
+    const settled = Effect.tap(store.current(true), store.settle)
+    const commit = Commit.make({ store, time, instance })
     const polling = yield* RcRef.make({
       acquire: Effect.forkScoped(Poll.make({
         fs,
-        clock,
+        time,
         store,
         watchers,
         directory: directory.root,
         interval: Duration.fromInputUnsafe(options.pollInterval ?? 100),
-        turn: (look) => turn("changes", look),
-        idle: () => turns.idle
+        turn: (look) => named("changes")(turn(look))
       }))
     })
 
+    // The first to run: who waits for something is told before it is waited for what runs.
     yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
+      Effect.sync(() => {
         ended ??= Fault.closed
         watchers.fail(Fault.toDriverError(ended, "changes"))
-        return turns.take(store.close)
       })
     )
 
-    yield* turn("open", Effect.andThen(directory.create, records))
+    yield* named("open")(turn(settled))
 
     return {
       name: "file",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
       parallelism: 1,
       read: (names) =>
-        turn("read", Effect.map(records, (records) => names.map((name) => records.current(name, now())))),
-      commit: (batch) => turn("commit", Effect.suspend(() => commit(batch)), compact),
+        named("read")(inTurn(Effect.map(settled, ({ records }) => {
+          const now = time.now()
+          return Effect.flatMap(Answer.take(names.map((name) => records.view(name, now)), now), (answers) => {
+            const records = Answer.all(answers)
+            return "reason" in records ? Effect.fail(records) : Effect.succeed(records)
+          })
+        }))),
+      commit: (batch) => named("commit")(inTurn(Effect.tap(commit(batch), () => Effect.sync(compaction.look)))),
       changes: (names) =>
         Stream.suspend(() =>
           ended === undefined
@@ -160,11 +177,11 @@ export const make: (
             : Stream.fail(Fault.toDriverError(ended, "changes"))
         ),
       names: (prefix) =>
-        turn("names", records).pipe(
-          Effect.map((records) =>
+        named("names")(turn(settled)).pipe(
+          Effect.map(({ records }) =>
             // What is written from now on is seen or not, but a name never comes twice.
             Stream.fromIterable([...records.entries.keys()], { chunkSize: 1024 }).pipe(
-              Stream.filter((name) => name.startsWith(prefix) && records.current(name, now())?.data != null)
+              Stream.filter((name) => name.startsWith(prefix) && (records.view(name, time.now())?.size ?? 0) > 0)
             )
           ),
           Stream.unwrap
