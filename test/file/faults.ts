@@ -15,6 +15,8 @@ export interface Faults {
   write?: (path: string, proceed: (bytes: Uint8Array) => Call<number>, bytes: Uint8Array) => Call<number>
   sync?: (path: string, proceed: Call<void>, file: FileSystem.File) => Call<void>
   link?: (path: string, proceed: Call<void>, from: string) => Call<void>
+  rename?: (path: string, proceed: Call<void>, from: string) => Call<void>
+  stat?: (path: string, proceed: Call<FileSystem.File.Info>) => Call<FileSystem.File.Info>
   remove?: (path: string, proceed: Call<void>) => Call<void>
   list?: (path: string, proceed: Call<Array<string>>) => Call<Array<string>>
   makeDirectory?: (path: string, proceed: Call<void>) => Call<void>
@@ -33,6 +35,14 @@ export const faulty = (fs: FileSystem.FileSystem, faults: Faults): FileSystem.Fi
   link: (from, to) => {
     const proceed = fs.link(from, to)
     return Effect.suspend(() => faults.link?.(to, proceed, from) ?? proceed)
+  },
+  rename: (from, to) => {
+    const proceed = fs.rename(from, to)
+    return Effect.suspend(() => faults.rename?.(to, proceed, from) ?? proceed)
+  },
+  stat: (path) => {
+    const proceed = fs.stat(path)
+    return Effect.suspend(() => faults.stat?.(path, proceed) ?? proceed)
   },
   remove: (path, options) => {
     const proceed = fs.remove(path, options)

@@ -183,7 +183,7 @@ export const make = (options: {
     return close
   }
 
-  /** Leaves a sealed journal for the next one. */
+  /** Leaves a sealed journal for the next one, or all that is open where others are so far ahead that it is gone. */
   const follow = Effect.fnUntraced(function*(chain: Chain) {
     const { journal } = chain
     yield* syncSealed(journal)
@@ -191,7 +191,7 @@ export const make = (options: {
     chain.files.add(next.segment)
     chain.sealed = [...chain.sealed, journal]
     chain.journal = next
-  })
+  }, Effect.catchIf((fault) => fault.gone === true, () => close))
 
   const current: Store["current"] = Effect.fnUntraced(function*(fresh, seen) {
     while (true) {
@@ -199,8 +199,7 @@ export const make = (options: {
       const { journal } = opened
       if (fresh) yield* journal.readOn(seen)
       if (journal.seal !== undefined) {
-        // Others may be so far ahead that they have removed what comes next.
-        yield* Effect.catchIf(follow(opened), (fault) => fault.gone === true, () => close)
+        yield* follow(opened)
       } else if (opened.base.segment.number < distrusted) {
         const frozen = yield* roll(opened, true)
         if (frozen !== undefined) yield* adopt(opened, yield* snapshot(opened, frozen))
@@ -227,7 +226,7 @@ export const make = (options: {
     if (!freeze || journal.seal.seal !== next) return undefined
     const frozen = records.freeze(number)
     yield* Effect.onError(follow(chain), () => Effect.sync(() => records.thaw()))
-    return frozen
+    return self.open === chain ? frozen : undefined
   })
 
   const snapshot: Store["snapshot"] = (chain, frozen) =>
