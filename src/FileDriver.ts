@@ -110,9 +110,6 @@ export const make: (
       )
     const turn = <A>(operation: Effect.Effect<A, Fault.Fault>) => inTurn(Effect.map(operation, Effect.succeed))
 
-    yield* Effect.addFinalizer(() => turns.take(Effect.succeed(store.close)))
-    const background = yield* FiberSet.makeRuntime<never>()
-
     const named = (operation: DriverError["operation"]) =>
       Effect.mapError((fault: Fault.Fault) => Fault.toDriverError(fault, operation))
     yield* named("open")(turn(directory.create))
@@ -125,7 +122,9 @@ export const make: (
       moved: () => watchers.hintAll(),
       taken: (chain, snapshot) => compaction.follow(chain, snapshot)
     })
-    const compaction = Compaction.make({
+    yield* Effect.addFinalizer(() => turns.take(Effect.succeed(store.close)))
+    const background = yield* FiberSet.makeRuntime<never>()
+    const compaction: Compaction.Compaction = Compaction.make({
       store,
       compactAt: options.compactAt ?? 8 * 1024 * 1024,
       turn,

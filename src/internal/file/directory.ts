@@ -32,8 +32,8 @@ export interface Directory {
   readonly create: Effect.Effect<void, Fault.Fault>
   readonly path: (name: string) => string
   readonly list: Effect.Effect<Listing, Fault.Fault>
-  /** What the file system takes for the time; `Infinity` when it does not tell. */
-  readonly time: Effect.Effect<number>
+  /** What the file system takes for the time, in milliseconds; `undefined` when it does not tell. */
+  readonly time: Effect.Effect<number | undefined>
   /** Makes the first journal and the first snapshot, unless somebody else was first. */
   readonly begin: (moment: Line.Moment) => Effect.Effect<void, Fault.Fault>
   /** Makes an empty journal, on disk with its name, and gives the name. */
@@ -133,9 +133,9 @@ export const make = (options: {
       return Effect.scoped(
         Effect.flatMap(fs.open(probe, { flag: "wx", mode: 0o600 }), (file) => file.stat)
       ).pipe(
-        Effect.map(({ mtime }) => Option.match(mtime, { onNone: () => Infinity, onSome: (date) => date.getTime() })),
+        Effect.map(({ mtime }) => Option.getOrUndefined(mtime)?.getTime()),
         Effect.ensuring(Effect.ignore(fs.remove(probe, { force: true }))),
-        Effect.orElseSucceed(() => Infinity)
+        Effect.orElseSucceed(() => undefined)
       )
     }),
     begin: Effect.fnUntraced(function*(moment) {

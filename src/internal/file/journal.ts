@@ -98,8 +98,8 @@ export const open = Effect.fnUntraced(function*(options: {
 
   const readHeader = (bytes: Uint8Array): Fault.Fault | undefined => {
     const line = Line.decode(bytes)
-    if (typeof line === "string") return Line.begins(bytes) ? Fault.damaged(path, 0) : Fault.foreign(path)
-    if (!("format" in line)) return Fault.foreign(path)
+    if (line === "damaged" && Line.begins(bytes)) return Fault.damaged(path, 0)
+    if (typeof line === "string" || !("format" in line)) return Fault.foreign(path)
     return line.format === Line.format && "journal" in line ? undefined : Fault.foreign(path, line.format)
   }
 

@@ -12,11 +12,16 @@ import { crc32 } from "./crc32.ts"
 export const format = "effect-scoped/2"
 
 /**
- * A moment: `at` on the store's clock, `wall` on the clock of the machine, which is left out where it is the same.
+ * A moment.
+ *
+ * - `at`: on the store's clock, in milliseconds.
+ * - `wall`: on that of the file system, where it is not the same.
+ * - `off`: how much the clock of the process that wrote it was ahead of that, where it was wrong.
  */
 export interface Moment {
   readonly at: number
   readonly wall?: number
+  readonly off?: number
 }
 
 /** The first line of a journal. */

@@ -26,7 +26,7 @@ export interface Entry {
 /** The records as they stood at the end of a journal, while others go on. */
 export interface Frozen {
   readonly number: number
-  readonly moment: Required<Moment>
+  readonly moment: Moment
   /** What has changed since. */
   readonly changed: ReadonlyMap<string, Entry>
 }
@@ -34,7 +34,7 @@ export interface Frozen {
 export class Records {
   readonly entries = new Map<string, Entry>()
   /** The latest moment that a line was written at. */
-  moment: Required<Moment> = { at: 0, wall: 0 }
+  moment: Moment = { at: 0 }
   /** How many bytes of the files hold records that are current. */
   bytes = 0
   private readonly passing = new Set<string>()
@@ -48,8 +48,9 @@ export class Records {
     this.touch = touch
   }
 
-  advance({ at, wall = at }: Moment): void {
-    if (at >= this.moment.at) this.moment = { at, wall }
+  advance({ at, off, wall }: Moment): void {
+    if (at < this.moment.at) return
+    this.moment = { at, ...wall !== undefined && { wall }, ...off !== undefined && { off } }
   }
 
   /** What a name stands for at a time that may be later than that of the lines. */

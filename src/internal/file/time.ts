@@ -1,10 +1,12 @@
 /**
  * The store's clock.
  *
- * It goes on by as much as the processes see pass by their monotonic clocks, and so has nothing to do with what the
- * clock on the wall says or where that is set to. Each line says at what time it was written, and who reads it is no
- * earlier from then on. For the time in which no process was there to see it pass, the clocks on the wall stand in:
- * those of the one who wrote the last line and of the one who opens the store, as far as the file system agrees.
+ * While processes are there, it goes on by as much as they see pass by their monotonic clocks, and has nothing to do
+ * with what a clock on the wall says or where it is set to. Each line says at what time it was written, and whoever
+ * reads it is no earlier from then on. The time in which no process was there is taken from the file system: from when
+ * the last line was written until the store is opened. A process whose own clock is wrong does no harm.
+ *
+ * Only where both of these processes live in a time of their own, as tests do, that time counts.
  */
 import type * as Clock from "effect/Clock"
 import type { Moment } from "./line.ts"
@@ -15,26 +17,32 @@ export interface Time {
   /** What a line says that is written now, and is not earlier than others. */
   readonly moment: (least: number) => Moment
   /** Sets the clock by the last line of the store. */
-  readonly start: (last: Required<Moment>) => void
+  readonly start: (last: Moment) => void
   /** A line was read. */
   readonly see: (at: number) => void
 }
 
+/** How far a clock may be from that of the file system and still be called right, in milliseconds. */
+const tolerance = 60_000
+
 /**
- * `limit` is the time of the file system. A clock on the wall that is ahead of it is wrong.
+ * `filed` is the time of the file system, where it tells.
  */
-export const make = (clock: Clock.Clock, limit: number): Time => {
+export const make = (clock: Clock.Clock, filed: number | undefined): Time => {
   const monotonic = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const own = clock.currentTimeMillisUnsafe()
+  const isRight = filed === undefined || Math.abs(own - filed) < tolerance
+  const off = isRight ? 0 : own - filed
+  let wall = own - off
+  let time = wall
   let looked = monotonic()
-  let wall = Math.min(clock.currentTimeMillisUnsafe(), limit)
-  let time: number | undefined
 
   const now = (): number => {
     const looking = monotonic()
     const passed = Math.max(0, looking - looked)
     looked = looking
     wall += passed
-    time = (time ?? wall) + passed
+    time += passed
     return Math.floor(time)
   }
 
@@ -43,14 +51,18 @@ export const make = (clock: Clock.Clock, limit: number): Time => {
     moment: (least) => {
       const at = Math.max(now(), least)
       const seen = Math.floor(wall)
-      return seen === at ? { at } : { at, wall: seen }
+      return { at, ...seen !== at && { wall: seen }, ...off !== 0 && { off } }
     },
     start: (last) => {
       now()
-      time = last.at + Math.max(0, wall - last.wall)
+      const then = last.wall ?? last.at
+      const passed = off === 0 || last.off === undefined ? wall - then : wall + off - then - last.off
+      time = last.at + Math.max(0, passed)
     },
     see: (at) => {
-      time = Math.max(time ?? at, at)
+      if (at <= time) return
+      now()
+      time = Math.max(time, at)
     }
   }
 }
