@@ -38,6 +38,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Driver } from "./Driver.ts"
 import * as Answer from "./internal/file/answer.ts"
+import { Claims } from "./internal/file/claims.ts"
 import * as Commit from "./internal/file/commit.ts"
 import * as Compaction from "./internal/file/compaction.ts"
 import * as Directory from "./internal/file/directory.ts"
@@ -114,10 +115,12 @@ export const make: (
       Effect.mapError((fault: Fault.Fault) => Fault.toDriverError(fault, operation))
     yield* named("open")(turn(directory.create))
     const time = Time.make(clock, yield* directory.time)
+    const claims = new Claims(instance, time.now)
     const store = Store.make({
       fs,
       directory,
       time,
+      claims,
       touch: (name) => watchers.hint(name),
       moved: () => watchers.hintAll(),
       taken: (chain, snapshot) => compaction.follow(chain, snapshot)
@@ -133,7 +136,7 @@ export const make: (
 
     /** The records that were committed before now, all of them on disk. */
     const settled = Effect.tap(store.current(true), store.settle)
-    const commit = Commit.make({ store, time, instance })
+    const commit = Commit.make({ store, time, claims, instance })
     const polling = yield* RcRef.make({
       acquire: Effect.forkScoped(Poll.make({
         fs,

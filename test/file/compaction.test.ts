@@ -260,7 +260,10 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
             ? (proceed as unknown as (bytes: Uint8Array) => Effect.Effect<never>)(bytes)
             : call === "read" && !sealing
             ? proceed
-            : Effect.andThen(held.wait(path), typeof proceed === "function" ? (proceed as any)(bytes) : proceed)
+            : Effect.andThen(
+              held.wait(path),
+              typeof proceed === "function" ? (proceed as (bytes: Uint8Array) => Effect.Effect<never>)(bytes) : proceed
+            )
         Object.assign(hooks, { [call]: hold })
         if (call === "read") {
           hooks.write = (_, proceed, bytes) => {

@@ -1,13 +1,16 @@
 /**
  * Commits batches: appends a line for each transaction, reads on to see what became of it, syncs, and only then tells.
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Answer from "./answer.ts"
+import { type Claims, patience } from "./claims.ts"
 import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
+import type * as Journal from "./journal.ts"
 import * as Line from "./line.ts"
 import type { Chain, Store } from "./store.ts"
 import type { Time } from "./time.ts"
@@ -25,12 +28,28 @@ type Answers = ReadonlyArray<Verdict | DriverError>
 export const make = (options: {
   readonly store: Store
   readonly time: Time
+  readonly claims: Claims
   readonly instance: string
 }): (batch: ReadonlyArray<Transaction>) => Effect.Effect<Effect.Effect<Answers>, Fault.Fault> => {
-  const { instance, store, time } = options
+  const { claims, instance, store, time } = options
   let sequence = 0
   // Somebody else committed lately: to read on before appending costs less than lines that are refused.
   let contended = false
+  // How often in a row others were first.
+  let losses = 0
+
+  /** Lets somebody else commit first, who must not take too long. */
+  const giveWay = Effect.fnUntraced(function*(ahead: string, seen: Journal.Seen) {
+    for (let waited = 0;; waited++) {
+      const chain = yield* store.current(true, seen)
+      if (!claims.waitsFor(ahead)) return chain
+      if (waited >= patience) {
+        claims.drop(ahead)
+        return chain
+      }
+      yield* pause
+    }
+  })
 
   return (batch) => {
     const outcomes: Array<Outcome> = batch.map(() => undefined)
@@ -77,6 +96,11 @@ export const make = (options: {
       )
       let fresh = contended || waiting.length === 0
       let chain = yield* store.current(fresh, seen)
+      const ahead = claims.ahead(namesOf(waiting, batch))
+      if (ahead !== undefined) {
+        chain = yield* giveWay(ahead, seen)
+        fresh = true
+      }
       if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, time.now()))) {
         // What looks stale may be newer than what was read so far.
         chain = yield* store.current(true, seen)
@@ -106,6 +130,11 @@ export const make = (options: {
         fresh = true
       }
       contended = foreign
+      losses = outcomes.includes(true) ? 0 : outcomes.includes(false) ? losses + 1 : losses
+      if (losses > 0 && losses % claimAt === 0) {
+        const lost = [...batch.keys()].filter((index) => outcomes[index] === false)
+        yield* chain.journal.append([Line.encode({ claim: instance, names: namesOf(lost, batch).slice(0, mostNames) })])
+      }
       yield* store.settle(chain)
       const { records } = chain
       const now = time.now()
@@ -140,6 +169,16 @@ const tooLarge = Fault.make(
 
 const textLength = (transaction: Transaction): number =>
   transaction.reduce((length, { name, next }) => length + name.length + (next?.data?.length ?? 0), 0)
+
+/** Every so many refusals in a row a claim is made. */
+const claimAt = 2
+const mostNames = 16
+
+// Other processes are waited for, and these do not follow the clock of a test.
+const pause = Effect.provideService(Effect.sleep("1 millis"), Clock.Clock, Clock.Clock.defaultValue())
+
+const namesOf = (indices: ReadonlyArray<number>, batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
+  indices.flatMap((index) => batch[index]!.map(({ name }) => name))
 
 const committed: Verdict = { committed: true }
 

@@ -45,6 +45,7 @@ export interface Effects {
   /** Applies a transaction whose states begin at a position. */
   readonly apply: (line: Line.Commit, segment: Segment.Segment, position: number, bytes: number) => boolean
   readonly taken: (snapshot: string) => void
+  readonly claimed: (claim: Line.Claim) => void
 }
 
 /**
@@ -92,6 +93,8 @@ export const open = Effect.fnUntraced(function*(options: {
       if (line.damaged !== true) watermark = at
     } else if ("taken" in line) {
       effects.taken(line.taken)
+    } else if ("claim" in line) {
+      effects.claimed(line)
     }
     return firstDamage < watermark ? Fault.damaged(path, firstDamage) : undefined
   }
@@ -104,7 +107,8 @@ export const open = Effect.fnUntraced(function*(options: {
   }
 
   const readOn = Effect.fnUntraced(function*(seen?: Seen, until?: () => boolean) {
-    while (seal === undefined) {
+    while (true) {
+      if (seal !== undefined) return
       const room = tail.room()
       const bytes = yield* Effect.mapError(file.read(room, { position: BigInt(position) }), failed)
       tail.fill(bytes)

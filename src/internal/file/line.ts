@@ -96,7 +96,13 @@ export interface Taken {
   readonly taken: string
 }
 
-export type Line = JournalHeader | SnapshotHeader | States | End | Commit | Seal | Taken
+/** Asks the others to let a process write these names. */
+export interface Claim {
+  readonly claim: string
+  readonly names: ReadonlyArray<string>
+}
+
+export type Line = JournalHeader | SnapshotHeader | States | End | Commit | Seal | Taken | Claim
 
 /**
  * `torn`: cut short, as a crash in the middle of a write leaves it. `damaged`: no write of ours leaves such a line.

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import type { Claims } from "./claims.ts"
 import type { Directory, Listing } from "./directory.ts"
 import * as Fault from "./fault.ts"
 import * as Journal from "./journal.ts"
@@ -55,13 +56,14 @@ export const make = (options: {
   readonly fs: FileSystem.FileSystem
   readonly directory: Directory
   readonly time: Time
+  readonly claims: Claims
   readonly touch: (name: string) => void
   /** Called when all was read anew. */
   readonly moved: () => void
   /** Called when a journal tells of a snapshot. */
   readonly taken: (chain: Chain, snapshot: string) => void
 }): Store => {
-  const { directory, fs, time } = options
+  const { claims, directory, fs, time } = options
   let chain: Chain | undefined
   let started = false
   // After a sync that failed, what is read may never reach the disk. So nothing of this journal is reported any more
@@ -83,8 +85,11 @@ export const make = (options: {
       effects: {
         apply: (line, segment, position, bytes) => {
           time.see(line.at)
-          return records.apply(line, segment, position, bytes)
+          const applied = records.apply(line, segment, position, bytes)
+          if (applied) claims.serve(line.id)
+          return applied
         },
+        claimed: ({ claim, names }) => claims.add(claim, names),
         taken: (snapshot) => {
           if (chain?.records === records) options.taken(chain, snapshot)
         }
