@@ -210,6 +210,32 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       assert.deepStrictEqual(yield* a.read(["a", "b"]), [first, null])
     }))
 
+  it.effect("writes nothing any more for a caller who has gone", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const faults: Faults = {}
+      const a = yield* open({ directory }, faults)
+      const first = yield* put(a, "a", null)
+      const reading = Promise.withResolvers<void>()
+      const go = Promise.withResolvers<void>()
+      let writes = 0
+      faults.read = (_, proceed) => {
+        reading.resolve()
+        return Effect.andThen(Effect.promise(() => go.promise), proceed)
+      }
+      faults.write = (_, proceed, bytes) => (writes++, proceed(bytes))
+      // It looks stale, so that it reads on before it writes.
+      const committing = yield* Effect.forkChild(a.commit([
+        [write("a", null, record())],
+        [write("b", null, record())]
+      ]))
+      yield* Effect.promise(() => reading.promise)
+      yield* Fiber.interrupt(committing)
+      go.resolve()
+      assert.deepStrictEqual(yield* a.read(["a", "b"]), [first, null])
+      assert.strictEqual(writes, 0)
+    }))
+
   it.effect("waits for what runs when it is closed, and fails what comes later", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
@@ -304,6 +330,8 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       assert.deepStrictEqual(yield* commit(a, expiring), committed)
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["a", "a", "a"])
       assert.deepStrictEqual(yield* get(a, "a"), { revision: expired(next.revision), data: null })
+      const more = a.changes(["a"]).pipe(Stream.take(2), Stream.runCollect, Effect.timeoutOption("100 millis"))
+      assert.strictEqual((yield* more)._tag, "None", "once")
     }))
 
   it.effect("hints at what comes while it syncs a commit of its own", () =>

@@ -23,14 +23,17 @@ type Answers = ReadonlyArray<Verdict | DriverError>
 /**
  * What is given in a turn is the verdicts, but for the records that come with refusals: these are read after it.
  *
- * `instance` is an id that no other driver has, in this process or another.
+ * A commit that nobody waits for any more is not written. `instance` is an id that no other driver has, in this process or another.
  */
 export const make = (options: {
   readonly store: Store
   readonly time: Time
   readonly claims: Claims
   readonly instance: string
-}): (batch: ReadonlyArray<Transaction>) => Effect.Effect<Effect.Effect<Answers>, Fault.Fault> => {
+}): (
+  batch: ReadonlyArray<Transaction>,
+  isAwaited: () => boolean
+) => Effect.Effect<Effect.Effect<Answers>, Fault.Fault> => {
   const { claims, instance, store, time } = options
   let sequence = 0
   // Somebody else committed lately: to read on before appending costs less than lines that are refused.
@@ -51,7 +54,7 @@ export const make = (options: {
     }
   })
 
-  return (batch) => {
+  return (batch, isAwaited) => {
     const outcomes: Array<Outcome> = batch.map(() => undefined)
     const indices = new Map<string, number>()
     let foreign = false
@@ -112,6 +115,7 @@ export const make = (options: {
         indices.clear()
         const { journal } = chain
         const lines = waiting.map((index) => encode(index, chain))
+        if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
         const failure = yield* journal.append(lines)
         yield* journal.readOn(seen, () => waiting.every((index) => outcomes[index] !== undefined))
@@ -130,9 +134,9 @@ export const make = (options: {
         fresh = true
       }
       contended = foreign
-      losses = outcomes.includes(true) ? 0 : outcomes.includes(false) ? losses + 1 : losses
-      if (losses > 0 && losses % claimAt === 0) {
-        const lost = [...batch.keys()].filter((index) => outcomes[index] === false)
+      const lost = [...batch.keys()].filter((index) => outcomes[index] === false && batch[index]!.some(writes))
+      losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
+      if (lost.length > 0 && losses % claimAt === 0) {
         yield* chain.journal.append([Line.encode({ claim: instance, names: namesOf(lost, batch).slice(0, mostNames) })])
       }
       yield* store.settle(chain)
@@ -166,6 +170,9 @@ const tooLarge = Fault.make(
   "Unknown",
   "the states of one transaction are longer than 64 MiB together: spread them over several transactions"
 )
+
+/** Nobody hears of it: the caller was interrupted, and may send the same again. */
+const abandoned = Fault.make("Timeout", "it was given up before it could be written")
 
 const textLength = (transaction: Transaction): number =>
   transaction.reduce((length, { name, next }) => length + name.length + (next?.data?.length ?? 0), 0)

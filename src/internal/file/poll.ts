@@ -34,7 +34,8 @@ export const make = (options: {
       const now = time.now()
       for (const name of watchers.names()) {
         const entry = records.entries.get(name)
-        if (entry !== undefined && entryAt(entry, looked) !== entryAt(entry, now)) watchers.hint(name)
+        if (entry === undefined) continue
+        if (entryAt(entry, looked)?.revision !== entryAt(entry, now)?.revision) watchers.hint(name)
       }
       looked = now
     })

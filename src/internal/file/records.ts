@@ -153,8 +153,8 @@ export class Records {
     if (Math.min(entry.expiresAt, entry.forgetAt) < Infinity) this.passing.add(name)
   }
 
-  // Each write looks at two of the records that pass, going round: they are dropped within half as many writes as there
-  // are such records, and no write ever pays for a sweep of them all.
+  // Each write looks at two of the records that pass, going round: they are dropped within as many writes as there are
+  // such records, and no write ever pays for a sweep of them all.
   private sweep(): void {
     for (let looked = 0; looked < 2 && this.passing.size > 0; looked++) {
       let step = this.round.next()

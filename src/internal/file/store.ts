@@ -89,9 +89,13 @@ export const make = (options: {
           if (applied) claims.serve(line.id)
           return applied
         },
-        claimed: ({ claim, names }) => claims.add(claim, names),
+        // What happened before the store was opened is over.
+        claimed: ({ claim, names }) => {
+          if (chain?.records === records) claims.add(claim, names)
+        },
         taken: (snapshot) => {
-          if (chain?.records === records) options.taken(chain, snapshot)
+          // What is distrusted is being written anew.
+          if (chain?.records === records && chain.base.segment.number >= distrusted) options.taken(chain, snapshot)
         }
       }
     })

@@ -9,23 +9,33 @@ import * as Semaphore from "effect/Semaphore"
  * asked of it, and a file must not be closed under it.
  */
 export interface Turns {
-  /** Runs an operation, and then, beside others, what it gives. */
-  readonly take: <A, E>(operation: Effect.Effect<Effect.Effect<A, E>, E>) => Effect.Effect<A, E>
+  /**
+   * Runs an operation, and then, beside others, what it gives. The operation may ask whether its caller still waits.
+   */
+  readonly take: <A, E>(
+    operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, E>, E>
+  ) => Effect.Effect<A, E>
 }
 
 export const make = (): Turns => {
   const semaphore = Semaphore.makeUnsafe(1)
   return {
-    take: <A, E>(operation: Effect.Effect<Effect.Effect<A, E>, E>) =>
+    take: <A, E>(operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, E>, E>) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(restore(semaphore.take(1)), () => {
           const done = Deferred.makeUnsafe<A, E>()
-          return operation.pipe(
+          let awaited = true
+          return Effect.suspend(() => operation(() => awaited)).pipe(
             Effect.ensuring(semaphore.release(1)),
             Effect.flatten,
             Effect.onExit((exit) => Effect.sync(() => Deferred.doneUnsafe(done, exit))),
             Effect.forkDetach({ startImmediately: true, uninterruptible: true }),
-            Effect.andThen(restore(Deferred.await(done)))
+            Effect.andThen(restore(Deferred.await(done))),
+            Effect.onInterrupt(() =>
+              Effect.sync(() => {
+                awaited = false
+              })
+            )
           )
         })
       )
