@@ -229,6 +229,43 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       }
     }))
 
+  it.effect("takes each record once, as it was, also when it changes or expires meanwhile", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const options = { directory, compactAt: 3000 }
+      const held = holdUp(/snapshot-\d+-.*\.tmp$/)
+      let writes = 0
+      const a = yield* open(options, {
+        write: (path, proceed, bytes) =>
+          path.endsWith(".tmp") && ++writes === 4 ? Effect.andThen(held.wait(path), proceed(bytes)) : proceed(bytes)
+      })
+      const names = Array.from({ length: 2000 }, (_, i) => `${i}`)
+      const first = names.map(() => record("\"first\""))
+      const lasts = { expiresIn: Duration.millis(1500), retention: Duration.minutes(1) }
+      yield* a.commit(names.map((name, i) => [write(name, null, first[i], i % 2 === 0 ? lasts : {})]))
+      let last: Record | null = null
+      for (let i = 0; i < 3000 && writes < 4; i++) last = yield* put(a, "a", last, JSON.stringify("x".repeat(1000)))
+      yield* held.reached
+      yield* until("expiry", Effect.map(get(a, "0"), (record) => record?.data === null))
+      const second = names.map((_, i) => i % 2 === 0 ? { revision: expired(first[i]!.revision), data: null } : record())
+      // Enough writes to find out all that has expired.
+      for (let round = 0; round < 2; round++) {
+        yield* a.commit(names.flatMap((name, i) => i % 2 === 1 ? [[write(name, first[i]!, second[i])]] : []))
+        yield* a.commit(names.map((name) => [write(`${round} ${name}`, null, record())]))
+      }
+      yield* held.go
+      yield* until("the snapshot", Effect.sync(() => latest(directory) > 0))
+      const name = readdirSync(directory).find((name) => name.startsWith(`snapshot-${latest(directory)}-`))!
+      const taken = readFileSync(join(directory, name), "utf8").split("\n").flatMap((line) =>
+        line === "" ? [] : JSON.parse(line).states ?? []
+      )
+      assert.deepStrictEqual(
+        taken.filter(([name]) => name !== "a").map(([name, revision]) => [name, revision]).sort(),
+        names.map((name, i) => [name, first[i]!.revision]).sort()
+      )
+      for (const driver of [a, yield* open(options)]) assert.deepStrictEqual(yield* driver.read(names), second)
+    }))
+
   for (
     const [what, faults] of [
       ["before the new journal is there", { open: /journal-2-/ }],

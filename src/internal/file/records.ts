@@ -21,13 +21,15 @@ export interface Entry {
   readonly forgetAt: number
   /** The record's share of the line that holds it. */
   readonly bytes: number
+  /** The number of the last snapshot that took it. */
+  taken: number
 }
 
 /** The records as they stood at the end of a journal, while others go on. */
 export interface Frozen {
   readonly number: number
   readonly moment: Moment
-  /** What has changed since. */
+  /** What has changed since, and was not taken before. */
   readonly changed: ReadonlyMap<string, Entry>
 }
 
@@ -85,8 +87,6 @@ export class Records {
   /** Takes over a record of a snapshot. */
   restore(state: State, segment: Segment, position: number, meta: number): void {
     const [name, revision, size, crc, expiresIn = null, retention = null] = state
-    // What changes while a snapshot is taken may be in it twice.
-    if (this.entries.has(name)) return
     this.put(name, this.entry(revision, segment, position, size, crc, expiresIn, retention, meta))
   }
 
@@ -124,7 +124,7 @@ export class Records {
     const kept = retention ?? Infinity
     const expiresAt = size > 0 && expiresIn !== null ? this.moment.at + expiresIn : Infinity
     const forgetAt = size > 0 ? expiresAt + kept : this.moment.at + (expiresIn ?? kept)
-    return { revision, segment, position, size, crc, expiresAt, forgetAt, bytes: size + meta }
+    return { revision, segment, position, size, crc, expiresAt, forgetAt, bytes: size + meta, taken: -1 }
   }
 
   /** The record as of the time of the lines. */
@@ -139,9 +139,7 @@ export class Records {
   private put(name: string, entry: Entry | undefined): void {
     const before = this.entries.get(name)
     if (before !== undefined) {
-      if (this.frozen !== undefined && before.segment.number <= this.frozen.number && !this.frozen.changed.has(name)) {
-        this.frozen.changed.set(name, before)
-      }
+      this.keep(name, before)
       this.bytes -= before.bytes
       // What was written last comes last, so that the order is that of the files.
       this.entries.delete(name)
@@ -151,6 +149,12 @@ export class Records {
     this.bytes += entry.bytes
     this.entries.set(name, entry)
     if (Math.min(entry.expiresAt, entry.forgetAt) < Infinity) this.passing.add(name)
+  }
+
+  private keep(name: string, { segment, taken }: Entry): void {
+    const { frozen } = this
+    if (frozen === undefined || segment.number > frozen.number || taken === frozen.number) return
+    if (!frozen.changed.has(name)) frozen.changed.set(name, this.entries.get(name)!)
   }
 
   // Each write looks at two of the records that pass, going round: they are dropped within as many writes as there are

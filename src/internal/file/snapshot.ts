@@ -55,6 +55,7 @@ function* batches(records: Records, frozen: Frozen): Generator<ReadonlyArray<Nam
   let batch: Array<Named> = []
   let length = 0
   for (const [name, entry] of stood(records, frozen)) {
+    entry.taken = frozen.number
     const then = entryAt(entry, frozen.moment.at)
     if (then === undefined) continue
     batch.push([name, then])
@@ -67,10 +68,11 @@ function* batches(records: Records, frozen: Frozen): Generator<ReadonlyArray<Nam
   if (batch.length > 0) yield batch
 }
 
-/** What stood there when it was frozen, some of it twice. */
+/** What stood there when it was frozen. */
 function* stood({ entries }: Records, { changed, number }: Frozen): Generator<Named> {
   for (const named of entries) {
-    if (named[1].segment.number <= number && !changed.has(named[0])) yield named
+    const [name, { segment, taken }] = named
+    if (segment.number <= number && taken !== number && !changed.has(name)) yield named
   }
   yield* changed
 }
