@@ -11,6 +11,9 @@ const slice = 4
 /** For how long a turn can be taken, in milliseconds. */
 export const patience = 50
 
+/** Claims that are never taken, on names that nobody writes, must not pile up. */
+const most = 64
+
 interface Claim {
   readonly names: ReadonlySet<string>
   readonly readAt: number
@@ -30,6 +33,7 @@ export class Claims {
 
   add(who: string, names: ReadonlyArray<string>): void {
     this.claims.set(who, { names: new Set(names), readAt: this.now() })
+    if (this.claims.size > most) this.claims.delete(this.claims.keys().next().value!)
   }
 
   /** A transaction with this id was applied. */

@@ -2,7 +2,7 @@
  * Gives back the space of what is not current any more, beside the work: goes on with a new journal, and puts a snapshot
  * in the place of all that came before.
  *
- * What fails leaves everything as it was, and is tried again when there is as much garbage once more.
+ * What fails leaves everything as it was, and is tried again when there is more garbage.
  */
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
@@ -41,7 +41,8 @@ export const make = (options: {
     else if (journal !== chain.journal) mark = garbage
     base = chain.base
     journal = chain.journal
-    return garbage - mark > Math.max(options.compactAt, chain.records.bytes)
+    // What fails for ever must not leave ever more journals open: each time it takes more until it is tried again.
+    return garbage - mark > Math.max(options.compactAt, chain.records.bytes, mark / 4)
   }
 
   const background = (work: Effect.Effect<void, Fault.Fault>): void =>
