@@ -4,6 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Record } from "../../Driver.ts"
+import { atOnce } from "./bytes.ts"
 import type * as Fault from "./fault.ts"
 import * as Line from "./line.ts"
 import type { Entry } from "./records.ts"
@@ -31,10 +32,27 @@ export const take = (
   const files = new Set(entries.flatMap((entry) => entry === undefined || entry.size === 0 ? [] : [entry.segment]))
   const releases = [...files].map((file) => file.retain())
   return States.read(entries).pipe(
-    Effect.map((states) => entries.map((entry, i) => toAnswer(entry, states[i], now))),
+    Effect.flatMap((states) => decode(entries, states, now)),
     Effect.ensuring(Effect.sync(() => releases.forEach((release) => release())))
   )
 }
+
+const decode = Effect.fnUntraced(function*(
+  entries: ReadonlyArray<Entry | undefined>,
+  states: ReadonlyArray<Uint8Array | Fault.Fault | undefined>,
+  now: number
+) {
+  const answers: Array<Answer> = []
+  let decoded = 0
+  for (let i = 0; i < entries.length; i++) {
+    answers.push(toAnswer(entries[i], states[i], now))
+    decoded += entries[i]?.size ?? 0
+    if (decoded < atOnce) continue
+    decoded = 0
+    yield* Effect.yieldNow
+  }
+  return answers
+})
 
 const toAnswer = (entry: Entry | undefined, state: Uint8Array | Fault.Fault | undefined, now: number): Answer => {
   if (entry === undefined) return null

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Answer from "./answer.ts"
+import { atOnce } from "./bytes.ts"
 import { type Claims, patience } from "./claims.ts"
 import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
@@ -114,7 +115,16 @@ export const make = (options: {
         if (waiting.length === 0) break
         indices.clear()
         const { journal } = chain
-        const lines = waiting.map((index) => encode(index, chain))
+        const lines: Array<Uint8Array> = []
+        let encoded = 0
+        for (const index of waiting) {
+          const line = encode(index, chain)
+          lines.push(line)
+          encoded += line.length
+          if (encoded < atOnce) continue
+          encoded = 0
+          yield* Effect.yieldNow
+        }
         if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
         const failure = yield* journal.append(lines)

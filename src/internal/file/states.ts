@@ -2,13 +2,12 @@
  * Reads states from where they are, neighbours together.
  */
 import * as Effect from "effect/Effect"
+import { atOnce } from "./bytes.ts"
 import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
 import type { Entry } from "./records.ts"
 import type { Segment } from "./segment.ts"
 
-/** What is read at once, unless one state alone is longer. */
-const longestSpan = 1024 * 1024
 /** To read a few bytes in vain is cheaper than to read once more. */
 const widestGap = 4096
 const concurrency = 8
@@ -30,7 +29,7 @@ const spansOf = (entries: ReadonlyArray<Entry | undefined>): ReadonlyArray<Span>
     const end = position + size
     if (
       last !== undefined && last.segment === segment && position - last.end <= widestGap &&
-      end - last.start <= longestSpan
+      end - last.start <= atOnce
     ) {
       last.end = Math.max(last.end, end)
       last.indices.push(index)
