@@ -370,6 +370,44 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       yield* churn(b, directory, next)
     }))
 
+  it.effect("joins those who begin at the same time", () =>
+    Effect.gen(function*() {
+      for (const fault of ["list", "open", "link"] as const) {
+        const directory = yield* temporaryDirectory
+        let lists = 0
+        const held = holdUp(fault === "list" ? /./ : fault === "open" ? /journal-1/ : /snapshot-0/)
+        const after = Effect.fnUntraced(function*<A, E>(proceed: Effect.Effect<A, E>) {
+          const done = yield* proceed
+          yield* held.wait(fault === "open" ? "journal-1" : fault === "link" ? "snapshot-0" : directory)
+          return done
+        })
+        const opening = yield* Effect.forkChild(
+          fault === "list"
+            // It has seen the journal of the other, but not the snapshot.
+            ? open({ directory }, {
+              list: (_, proceed) =>
+                lists++ > 0
+                  ? proceed
+                  : Effect.andThen(
+                    after(proceed),
+                    Effect.sync(() => readdirSync(directory).filter((name) => name.startsWith("journal")))
+                  )
+            })
+            : open({ directory }, {
+              [fault]: (path: string, proceed: Effect.Effect<never>) =>
+                (fault === "open" ? /journal-1/ : /snapshot-0/).test(path) ? after(proceed) : proceed
+            })
+        )
+        yield* held.reached
+        const b = yield* open({ directory })
+        const first = yield* put(b, "a", null)
+        yield* held.go
+        const a = yield* Fiber.join(opening)
+        assert.deepStrictEqual(yield* get(a, "a"), first)
+        assert.deepStrictEqual(yield* get(b, "a"), first)
+      }
+    }))
+
   it.effect("leaves everything as it was when there is no room for it, and tries again later", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory

@@ -314,8 +314,13 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
     it.effect("says what to do with files of the first format", () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
-        writeFileSync(join(directory, "journal-3.jsonl"), "{}\n")
+        writeFileSync(
+          join(directory, "journal-3.jsonl"),
+          "{\"crc\":\"00000000\",\"bytes\":36,\"format\":\"effect-scoped/1\",\"at\":0}\n"
+        )
         isCorrupt(yield* openFails(directory), "journal-3.jsonl", "effect-scoped/1", "another directory")
+        writeFileSync(join(directory, "journal-3.jsonl"), "something else\n")
+        isCorrupt(yield* openFails(directory), "journal-3.jsonl", "not written by this driver")
         assert.deepStrictEqual(readdirSync(directory), ["journal-3.jsonl"])
       }))
   })

@@ -142,8 +142,10 @@ export const make = (options: {
       const listing = yield* directory.list
       const latest = listing.snapshots[0]
       if (latest === undefined) {
-        yield* mayBegin(listing)
-        yield* directory.begin(time.moment(0))
+        const fault = yield* alreadyUsed(listing)
+        if (fault === undefined) yield* directory.begin(time.moment(0))
+        // Somebody else may have begun since it was listed.
+        else if ((yield* directory.list).snapshots.length === 0) return yield* Effect.fail(fault)
         continue
       }
       const opened = yield* Effect.result(openChain(latest.name, latest.number))
@@ -161,16 +163,24 @@ export const make = (options: {
     }
   })
 
-  /** Whether a directory without a snapshot is one that nobody has used yet. */
-  const mayBegin = Effect.fnUntraced(function*({ journals, outdated }: Listing) {
-    if (outdated !== undefined) return yield* Effect.fail(Fault.outdated(directory.path(outdated)))
-    if (started || journals.some(({ number }) => number > 1)) return yield* Effect.fail(Fault.gone(directory.root))
+  /** Why a directory without a snapshot is not one that nobody has used yet, if it is not. */
+  const alreadyUsed = Effect.fnUntraced(function*({ journals, outdated }: Listing) {
+    if (outdated !== undefined) {
+      const path = directory.path(outdated)
+      const bytes = new Uint8Array(256)
+      yield* Effect.scoped(Effect.flatMap(fs.open(path), (file) => file.read(bytes))).pipe(
+        Effect.mapError(Fault.fromPlatform(path))
+      )
+      return new TextDecoder().decode(bytes).includes("\"effect-scoped/1\"")
+        ? Fault.outdated(path)
+        : Fault.foreign(path)
+    }
+    if (started || journals.some(({ number }) => number > 1)) return Fault.gone(directory.root)
     for (const { name } of journals) {
       const { size } = yield* Effect.mapError(fs.stat(directory.path(name)), Fault.fromPlatform(directory.path(name)))
-      if (Number(size) > Line.encode({ format: Line.format, journal: 1 }).length) {
-        return yield* Effect.fail(Fault.gone(directory.root))
-      }
+      if (Number(size) > Line.encode({ format: Line.format, journal: 1 }).length) return Fault.gone(directory.root)
     }
+    return undefined
   })
 
   /** Removes what nobody needs any more: files from before the snapshot, and journals that no seal names. */
