@@ -16,12 +16,11 @@ const [directory = "", writer = "", compactAt = ""] = process.argv.slice(2)
 const names = ["a", "b", "c", "d"]
 const random = numbers(process.pid)
 
-/** Says a line, and waits where the one who listens is too busy to take it. */
+/** Says a line whole, and waits where the one who listens is too busy to take it. */
 const say = (line: string): void => {
-  while (true) {
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0;) {
     try {
-      writeSync(1, `${line}\n`)
-      return
+      rest = rest.subarray(writeSync(1, rest))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
