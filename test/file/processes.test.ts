@@ -28,6 +28,7 @@ const hammer = (directory: string, writer: string, compactAt: number): Hammer =>
     for (const line of lines) {
       const [kind, ...names] = line.split(" ")
       if (kind === "#") self.complaints.push(line)
+      if (kind !== "?" && kind !== "!") continue
       const counts = kind === "?" ? self.tried : self.done
       for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
     }

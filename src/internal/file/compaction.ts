@@ -47,11 +47,11 @@ export const make = (options: {
 
   const background = (work: Effect.Effect<void, Fault.Fault>): void =>
     options.background(
-      Effect.catch(
-        semaphore.withPermit(work),
-        (fault) =>
-          Effect.logWarning(`Old files could not be written anew. It is tried again later: ${fault.description}`)
-      )
+      Effect.catch(semaphore.withPermit(work), (fault) =>
+        // Somebody else has put a later one in the place of what is gone.
+        fault.gone === true
+          ? Effect.void
+          : Effect.logWarning(`Old files could not be written anew. It is tried again later: ${fault.description}`))
     )
 
   const compact = Effect.gen(function*() {
