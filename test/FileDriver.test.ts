@@ -1,16 +1,30 @@
 import { assert, it } from "@effect/vitest"
-import { Clock, ConfigProvider, Duration, Effect, Exit, Fiber, FileSystem, Schema, Scope, Stream } from "effect"
+import { ConfigProvider, Duration, Effect, Exit, Fiber, FileSystem, Schema, Scope, Stream } from "effect"
 import * as Config from "effect/Config"
 import { TestClock } from "effect/testing"
-import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs"
 import { join } from "node:path"
-import type { Driver, Record, Transaction, Verdict } from "../src/Driver.ts"
+import { type Driver, expired, type Record, type Transaction, type Verdict } from "../src/Driver.ts"
 import * as FileDriver from "../src/FileDriver.ts"
 import * as MemoryDriver from "../src/MemoryDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import { DriverError } from "../src/ScopedError.ts"
 import type { Faults } from "./file/faults.ts"
-import { commit, committed, get, open, put, record, services, temporaryDirectory, write } from "./file/helpers.ts"
+import {
+  commit,
+  committed,
+  files,
+  get,
+  journalOf,
+  latest,
+  open,
+  put,
+  record,
+  services,
+  temporaryDirectory,
+  until,
+  write
+} from "./file/helpers.ts"
 import { numbers } from "./file/seeded.ts"
 import { driverSuite } from "./suites/driver.ts"
 
@@ -49,8 +63,11 @@ it.layer(services)("two file drivers over one directory", (it) => {
             // A transaction that only checks is not ordered among those of its batch.
             if (i > 0 && random(4) === 0) return write(name, expected, undefined)
             const next = record(random(5) === 0 ? null : JSON.stringify("x".repeat(random(60))))
-            const expiresIn = next.data === null || random(4) === 0 ? Duration.millis(1 + random(50)) : undefined
-            return { ...write(name, expected, next), expiresIn }
+            const expiresIn = next.data !== null && random(3) === 0 ? Duration.millis(1 + random(50)) : undefined
+            const retention = next.data === null || expiresIn !== undefined
+              ? Duration.millis(1 + random(100))
+              : undefined
+            return write(name, expected, next, { expiresIn, retention })
           })
         }
 
@@ -82,42 +99,33 @@ it.layer(services)("two file drivers over one directory", (it) => {
 })
 
 it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
-  it.effect("goes by the latest time that anybody wrote at", () =>
-    Effect.gen(function*() {
-      const directory = yield* temporaryDirectory
-      const clock = yield* Clock.Clock
-      const openAt = (now: { at: number }) =>
-        Effect.provideService(open({ directory }), Clock.Clock, { ...clock, currentTimeMillisUnsafe: () => now.at })
-      const [ahead, behind] = [{ at: 1_000_000 }, { at: 1000 }]
-      const [a, b] = [yield* openAt(ahead), yield* openAt(behind)]
-      const expiring = (name: string) => ({ ...write(name, null, record()), expiresIn: Duration.seconds(10) })
-      const [one, two, three] = [expiring("one"), expiring("two"), expiring("three")]
-      yield* commit(b, one)
-      yield* commit(a, two)
-      // The journal has come to the time of the one ahead, and does not go back for the one behind.
-      for (const driver of [a, b]) assert.deepStrictEqual(yield* driver.read(["one", "two"]), [null, two.next!])
-      yield* commit(b, three)
-      ahead.at += 9999
-      assert.deepStrictEqual(yield* a.read(["two", "three"]), [two.next!, three.next!])
-      ahead.at += 1
-      assert.deepStrictEqual(yield* a.read(["two", "three"]), [null, null])
-      assert.deepStrictEqual(yield* b.read(["two", "three"]), [two.next!, three.next!])
-      yield* put(a, "four", null)
-      assert.deepStrictEqual(yield* b.read(["two", "three"]), [null, null])
-      assert.deepStrictEqual(yield* commit(b, write("two", null, record())), committed)
-    }))
-
   it.effect("keeps a journal that can be read as JSON lines", () =>
     Effect.gen(function*() {
       const directory = join(yield* temporaryDirectory, "made", "for", "it")
       const a = yield* open({ directory })
       const next = yield* put(a, "a", null, "{\"n\":1}")
-      assert.deepStrictEqual(readdirSync(directory), ["journal-1.jsonl"])
-      const text = readFileSync(join(directory, "journal-1.jsonl"), "utf8")
+      assert.deepStrictEqual(files(directory), ["journal-1.jsonl", "snapshot-0.jsonl"])
+      const text = readFileSync(journalOf(directory), "utf8")
       const lines = text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
-      assert.strictEqual(lines.length, 3)
-      assert.deepInclude(lines[0], { format: "effect-scoped/1" })
-      assert.deepInclude(lines[2], { tx: [["a", null, next.revision, "{\"n\":1}"]] })
+      assert.strictEqual(lines.length, 2)
+      assert.deepInclude(lines[0], { format: "effect-scoped/2" })
+      assert.deepStrictEqual(lines[1].tx[0].slice(0, 3), ["a", null, next.revision])
+      assert.deepStrictEqual(lines[1].data, ["{\"n\":1}"])
+    }))
+
+  it.effect("keeps its files for their owner", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* temporaryDirectory, "made", "for", "it")
+      const a = yield* open({ directory, compactAt: 1 })
+      let last = yield* put(a, "a", null)
+      for (let i = 0; latest(directory) === 0; i++) {
+        assert.isBelow(i, 500)
+        last = yield* put(a, "a", last)
+      }
+      assert.strictEqual(statSync(directory).mode & 0o777, 0o700)
+      for (const name of readdirSync(directory)) {
+        assert.strictEqual(statSync(join(directory, name)).mode & 0o777, 0o600, name)
+      }
     }))
 
   it.effect("appends nothing where there is nothing to write, or what is expected is known to be stale", () =>
@@ -153,7 +161,8 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       assert.deepStrictEqual(calls, ["write", "read", "sync"])
       calls.length = 0
       yield* get(a, "a")
-      assert.deepStrictEqual(calls, ["read"])
+      // What was appended since, and the state.
+      assert.deepStrictEqual(calls, ["read", "read"])
     }))
 
   it.effect("reports nothing of another process before it is synced", () =>
@@ -199,6 +208,32 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       go.resolve()
       delete faults.sync
       assert.deepStrictEqual(yield* a.read(["a", "b"]), [first, null])
+    }))
+
+  it.effect("writes nothing any more for a caller who has gone", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const faults: Faults = {}
+      const a = yield* open({ directory }, faults)
+      const first = yield* put(a, "a", null)
+      const reading = Promise.withResolvers<void>()
+      const go = Promise.withResolvers<void>()
+      let writes = 0
+      faults.read = (_, proceed) => {
+        reading.resolve()
+        return Effect.andThen(Effect.promise(() => go.promise), proceed)
+      }
+      faults.write = (_, proceed, bytes) => (writes++, proceed(bytes))
+      // It looks stale, so that it reads on before it writes.
+      const committing = yield* Effect.forkChild(a.commit([
+        [write("a", null, record())],
+        [write("b", null, record())]
+      ]))
+      yield* Effect.promise(() => reading.promise)
+      yield* Fiber.interrupt(committing)
+      go.resolve()
+      assert.deepStrictEqual(yield* a.read(["a", "b"]), [first, null])
+      assert.strictEqual(writes, 0)
     }))
 
   it.effect("waits for what runs when it is closed, and fails what comes later", () =>
@@ -287,33 +322,45 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
       const a = yield* open({ directory, pollInterval: "5 millis" })
-      const expiring = { ...write("a", null, record()), expiresIn: Duration.millis(40) }
+      const next = record()
+      const expiring = write("a", null, next, { expiresIn: Duration.millis(40), retention: Duration.minutes(1) })
       const hints = a.changes(["a"]).pipe(Stream.take(3), Stream.runCollect)
       const fiber = yield* Effect.forkChild(hints, { startImmediately: true })
       yield* Effect.sleep("10 millis")
       assert.deepStrictEqual(yield* commit(a, expiring), committed)
       assert.deepStrictEqual(yield* Fiber.join(fiber), ["a", "a", "a"])
-      assert.isNull(yield* get(a, "a"))
+      assert.deepStrictEqual(yield* get(a, "a"), { revision: expired(next.revision), data: null })
+      const more = a.changes(["a"]).pipe(Stream.take(2), Stream.runCollect, Effect.timeoutOption("100 millis"))
+      assert.strictEqual((yield* more)._tag, "None", "once")
     }))
 
-  it.effect("hints at what expired and was left behind by a new generation", () =>
+  it.effect("hints at what comes while it syncs a commit of its own", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
-      const b = yield* open({ directory, compactAt: 1 })
-      const a = yield* Effect.updateService(
-        open({ directory, pollInterval: "1 hour" }),
-        FileSystem.FileSystem,
-        (fs) => ({ ...fs, watch: () => Stream.never })
+      const b = yield* open({ directory })
+      const faults: Faults = {}
+      const a = yield* open({ directory, pollInterval: "1 hour" }, faults)
+      const hints: Array<string> = []
+      yield* a.changes(["b"]).pipe(
+        Stream.runForEach((name) => Effect.sync(() => hints.push(name))),
+        Effect.forkChild({ startImmediately: true })
       )
-      yield* commit(b, { ...write("a", null, record()), expiresIn: Duration.seconds(1) })
-      assert.isNotNull(yield* get(a, "a"))
-      const hints = a.changes(["a"]).pipe(Stream.take(2), Stream.runCollect)
-      const fiber = yield* Effect.forkChild(hints, { startImmediately: true })
-      yield* Effect.sleep("1005 millis")
-      let last = yield* put(b, "b", null)
-      for (let i = 0; i < 10; i++) last = yield* put(b, "b", last)
-      assert.isNull(yield* get(a, "a"))
-      assert.deepStrictEqual(yield* Fiber.join(fiber), ["a", "a"])
+      yield* until("the subscription", Effect.sync(() => hints.length === 1))
+      yield* Effect.sleep("50 millis")
+      const syncing = Promise.withResolvers<void>()
+      const go = Promise.withResolvers<void>()
+      faults.sync = (_, proceed) => {
+        syncing.resolve()
+        return Effect.andThen(Effect.promise(() => go.promise), proceed)
+      }
+      const committing = yield* Effect.forkChild(commit(a, write("a", null, record())))
+      yield* Effect.promise(() => syncing.promise)
+      yield* put(b, "b", null)
+      yield* Effect.sleep("50 millis")
+      delete faults.sync
+      go.resolve()
+      yield* Fiber.join(committing)
+      yield* until("the hint", Effect.sync(() => hints.length > 1))
     }))
 
   it.effect("looks for changes only while somebody watches", () =>

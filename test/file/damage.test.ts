@@ -1,13 +1,26 @@
 /** What the driver makes of files that are not as it left them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem } from "effect"
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs"
+import { Effect } from "effect"
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Line from "../../src/internal/file/line.ts"
-import type { DriverError } from "../../src/ScopedError.ts"
-import { commit, committed, get, open, put, record, services, temporaryDirectory, write } from "./helpers.ts"
-
-const journal = (directory: string, generation = 1) => join(directory, `journal-${generation}.jsonl`)
+import { DriverError } from "../../src/ScopedError.ts"
+import { fails } from "./faults.ts"
+import {
+  commit,
+  files,
+  get,
+  journalOf,
+  latest,
+  line,
+  open,
+  put,
+  record,
+  services,
+  temporaryDirectory,
+  until,
+  write
+} from "./helpers.ts"
 
 const openFails = (directory: string) => Effect.scoped(Effect.flip(open({ directory })))
 
@@ -34,10 +47,10 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         const directory = yield* temporaryDirectory
         const a = yield* open({ directory })
         const first = yield* put(a, "a", null)
-        const whole = Line.encode({ id: "x:1", at: 0, synced: 0, tx: [["a", first.revision, "x", "{}"]] })
+        const whole = line("x:1", "a", first, { revision: "x", data: "{}" })
         let last = first
         for (let length = 0; length < whole.length - 1; length++) {
-          appendFileSync(journal(directory), whole.subarray(0, length))
+          appendFileSync(journalOf(directory), whole.subarray(0, length))
           // One who already knows the torn line, and one who sees it together with what follows.
           if (length % 2 === 0) assert.deepStrictEqual(yield* get(a, "a"), last)
           last = yield* put(a, "a", last)
@@ -50,8 +63,8 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         const directory = yield* temporaryDirectory
         const a = yield* open({ directory })
         const first = yield* put(a, "a", null)
-        const whole = Line.encode({ id: "x:1", at: 0, synced: 0, tx: [["a", first.revision, "x", "{}"]] })
-        appendFileSync(journal(directory), whole.subarray(0, -1))
+        const whole = line("x:1", "a", first, { revision: "x", data: "{}" })
+        appendFileSync(journalOf(directory), whole.subarray(0, -1))
         assert.deepStrictEqual(yield* get(a, "a"), first)
         assert.deepStrictEqual(yield* commit(a, write("a", first, record())), {
           committed: false,
@@ -68,10 +81,10 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
           const a = yield* open({ directory })
           yield* put(a, "b", yield* put(a, "a", null, "\"find me\"").pipe(Effect.as(null)))
         }))
-        const at = flip(journal(directory), "find me")
-        const before = readFileSync(journal(directory))
-        isCorrupt(yield* openFails(directory), journal(directory), `byte ${at}`, "backup")
-        assert.deepStrictEqual(readFileSync(journal(directory)), before)
+        const at = flip(journalOf(directory), "find me")
+        const before = readFileSync(journalOf(directory))
+        isCorrupt(yield* openFails(directory), journalOf(directory), `byte ${at}`, "backup")
+        assert.deepStrictEqual(readFileSync(journalOf(directory)), before)
       }))
 
     it.effect("finds out while it is open, and stops", () =>
@@ -81,34 +94,91 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         const b = yield* open({ directory })
         yield* put(a, "a", null, "\"find me\"")
         yield* put(a, "c", null)
-        const at = flip(journal(directory), "find me")
+        const at = flip(journalOf(directory), "find me")
         isCorrupt(yield* Effect.flip(get(b, "a")), `byte ${at}`)
-        const before = readFileSync(journal(directory))
+        const before = readFileSync(journalOf(directory))
         isCorrupt(yield* Effect.flip(b.commit([[write("x", null, record())]])))
         isCorrupt(yield* Effect.flip(get(b, "a")))
-        assert.deepStrictEqual(readFileSync(journal(directory)), before)
+        assert.deepStrictEqual(readFileSync(journalOf(directory)), before)
       }))
 
-    it.effect("refuses every generation whose first records are damaged or cut short", () =>
+    it.effect("refuses a sealed journal that lost something", () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
         yield* Effect.scoped(Effect.gen(function*() {
-          const a = yield* open({ directory, compactAt: 1 })
-          let last = yield* put(a, "a", null)
+          const a = yield* open({ directory, compactAt: 1 }, { rename: () => fails("ENOSPC") })
+          let last = yield* put(a, "a", null, "\"find me\"")
           for (let i = 0; i < 5; i++) last = yield* put(a, "a", last, "\"find me\"")
+          yield* until("a seal", Effect.sync(() => readFileSync(journalOf(directory)).includes("\"seal\"")))
         }))
-        const [name] = yield* FileSystem.FileSystem.use((fs) => fs.readDirectory(directory))
-        const file = join(directory, name!)
-        assert.notStrictEqual(file, journal(directory))
+        // The last line before the seal: nothing after it tells that it was on disk, but the seal itself.
+        const file = journalOf(directory)
+        const bytes = readFileSync(file)
+        const at = bytes.lastIndexOf("find me")
+        bytes[at]! ^= 1
+        writeFileSync(file, bytes)
+        isCorrupt(yield* openFails(directory), file, `byte ${bytes.lastIndexOf(10, at) + 1}`)
+      }))
+
+    const compacted = Effect.fnUntraced(function*(directory: string) {
+      yield* Effect.scoped(Effect.gen(function*() {
+        const a = yield* open({ directory, compactAt: 1 })
+        yield* put(a, "b", null, "\"find me\"")
+        let last = yield* put(a, "a", null)
+        for (let i = 0; latest(directory) === 0; i++) {
+          assert.isBelow(i, 500)
+          last = yield* put(a, "a", last, "\"and me\"")
+        }
+      }))
+      const name = readdirSync(directory).find((name) => name.startsWith(`snapshot-${latest(directory)}-`))!
+      return join(directory, name)
+    })
+
+    it.effect("refuses a snapshot that is damaged or cut short", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const file = yield* compacted(directory)
         const whole = readFileSync(file)
-        const snapshot = whole.indexOf("\n", whole.indexOf("started")) + 1
-        for (const length of [1, 20, 60, snapshot >> 1, snapshot - 30, snapshot - 1]) {
+        for (const length of [0, 1, 20, 60, whole.length >> 1, whole.length - 30, whole.length - 3]) {
           writeFileSync(file, whole.subarray(0, length))
           isCorrupt(yield* openFails(directory), file)
         }
-        writeFileSync(file, whole.subarray(0, snapshot))
-        flip(file, "find me")
-        isCorrupt(yield* openFails(directory), file)
+        for (const text of ["\"b\"", "states", "next", "end"]) {
+          writeFileSync(file, whole)
+          flip(file, text)
+          isCorrupt(yield* openFails(directory), file)
+        }
+        writeFileSync(file, whole)
+        assert.deepStrictEqual(yield* (yield* open({ directory })).read(["x"]), [null])
+      }))
+
+    it.effect("refuses a state that is damaged, keeps it, and goes on with the others", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const file = yield* compacted(directory)
+        const at = flip(file, "find me")
+        const damaged = readFileSync(file)
+        const a = yield* open({ directory, compactAt: 1 })
+        isCorrupt(yield* Effect.flip(get(a, "b")), file, "backup")
+        const [verdict] = yield* a.commit([[write("b", null, record())]])
+        assert.instanceOf(verdict, DriverError)
+        isCorrupt(verdict, file)
+        assert.isFalse(verdict.inDoubt)
+        let last = yield* get(a, "a")
+        for (let i = 0; i < 50; i++) last = yield* put(a, "a", last)
+        // It cannot be written anew, so all is kept.
+        yield* Effect.sleep("50 millis")
+        assert.deepStrictEqual(readFileSync(file), damaged)
+        assert.isAbove(at, 0)
+      }))
+
+    it.effect("finds a state that is cut off while it is open", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const file = yield* compacted(directory)
+        const a = yield* open({ directory })
+        truncateSync(file, 150)
+        isCorrupt(yield* Effect.flip(get(a, "b")), file)
       }))
 
     it.effect("leaves out what nobody was told of, and moves to a new generation", () =>
@@ -120,10 +190,9 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
             return yield* put(a, "a", yield* put(a, "a", null))
           }))
           if (typeof remains === "string") {
-            const line = Line.encode({ id: "x:1", at: 0, synced: 0, tx: [["a", last.revision, "lost", "{}"]] })
-            appendFileSync(journal(directory), line)
-            flip(journal(directory), "lost")
-          } else appendFileSync(journal(directory), remains)
+            appendFileSync(journalOf(directory), line("x:1", "a", last, { revision: "lost", data: "{}" }))
+            flip(journalOf(directory), "lost")
+          } else appendFileSync(journalOf(directory), remains)
           const [a, b] = [yield* open({ directory }), yield* open({ directory })]
           assert.deepStrictEqual(yield* get(a, "a"), last)
           const next = yield* put(b, "a", last)
@@ -140,19 +209,20 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
     it.effect("refuses it", () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
+        yield* Effect.scoped(open({ directory }))
         for (
           const [content, hint] of [
             ["hello\n", "not written by this driver"],
             ["\n", "not written by this driver"],
             ["x".repeat(1_000_000), "not written by this driver"],
-            [Line.encode({ seal: true }).subarray(1), "not written by this driver"],
-            [Line.encode({ format: "effect-scoped/2", at: 0 }).subarray(1), "effect-scoped/2"],
-            ["", "empty"]
+            [Line.encode({ seal: "x" }).subarray(1), "not written by this driver"],
+            [Line.encode({ format: "effect-scoped/9", journal: 1 }).subarray(1), "effect-scoped/9"],
+            ["", "emptied"]
           ] as const
         ) {
-          writeFileSync(journal(directory), content)
-          isCorrupt(yield* openFails(directory), journal(directory), hint)
-          assert.deepStrictEqual(readFileSync(journal(directory)), Buffer.from(content))
+          writeFileSync(journalOf(directory), content)
+          isCorrupt(yield* openFails(directory), journalOf(directory), hint)
+          assert.deepStrictEqual(readFileSync(journalOf(directory)), Buffer.from(content))
         }
       }))
 
@@ -165,12 +235,17 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
           "journal-2.json",
           "xjournal-3.jsonl",
           "README",
-          "journal-0.jsonl"
+          "journal-0-x.jsonl",
+          "snapshot-00.jsonl",
+          "snapshot-7.jsonl"
         ]
         for (const other of others) writeFileSync(join(directory, other), other)
         const a = yield* open({ directory, compactAt: 1 })
         let last = yield* put(a, "a", null)
-        for (let i = 0; i < 5; i++) last = yield* put(a, "a", last)
+        for (let i = 0; latest(directory) === 0; i++) {
+          assert.isBelow(i, 500)
+          last = yield* put(a, "a", last)
+        }
         for (const other of others) assert.strictEqual(readFileSync(join(directory, other), "utf8"), other)
       }))
   })
@@ -182,30 +257,71 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         const [a, b] = [yield* open({ directory }), yield* open({ directory })]
         yield* put(a, "a", null)
         yield* put(a, "b", null)
-        writeFileSync(journal(directory), readFileSync(journal(directory)).subarray(0, -150))
+        writeFileSync(journalOf(directory), readFileSync(journalOf(directory)).subarray(0, -150))
         const error = yield* Effect.flip(a.commit([[write("c", null, record())]]))
-        isCorrupt(error, journal(directory))
+        isCorrupt(error, journalOf(directory))
         assert.isTrue(error.inDoubt)
         isCorrupt(yield* Effect.flip(get(b, "a")), "cut short")
       }))
 
-    it.effect("says so when it was removed, at the latest when it moves on", () =>
+    for (
+      const [what, taken, put_] of [
+        ["the journal is removed", (directory: string) => rmSync(journalOf(directory)), undefined],
+        [
+          "the journal is replaced by a copy",
+          (directory: string) => {
+            const file = journalOf(directory)
+            const bytes = readFileSync(file)
+            rmSync(file)
+            writeFileSync(`${file}.other`, "so that it is not the same inode")
+            writeFileSync(file, bytes)
+          },
+          undefined
+        ],
+        ["the directory is removed", (directory: string) => rmSync(directory, { recursive: true }), undefined],
+        [
+          "the directory is moved away and a new one put in its place",
+          (directory: string) => renameSync(directory, `${directory}-moved`),
+          open
+        ]
+      ] as const
+    ) {
+      it.effect(`acknowledges nothing more when ${what}`, () =>
+        Effect.gen(function*() {
+          const directory = join(yield* temporaryDirectory, "data")
+          const a = yield* open({ directory })
+          const b = yield* open({ directory })
+          const first = yield* put(a, "a", null)
+          taken(directory)
+          if (put_ !== undefined) yield* put_({ directory })
+          const error = yield* Effect.flip(commit(a, write("a", first, record())))
+          isCorrupt(error, directory, "removed, emptied or replaced")
+          assert.isTrue(error.inDoubt)
+          isCorrupt(yield* Effect.flip(get(b, "a")), "removed, emptied or replaced")
+          isCorrupt(yield* Effect.flip(get(a, "a")), "removed, emptied or replaced")
+        }))
+    }
+
+    it.effect("does not begin anew where files are missing", () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
-        const a = yield* open({ directory, compactAt: 1 })
-        const first = yield* put(a, "a", null)
-        yield* FileSystem.FileSystem.use((fs) => fs.remove(journal(directory)))
-        const errors: Array<DriverError> = []
-        let last = first
-        while (errors.length === 0) {
-          const next = record()
-          const verdict = yield* commit(a, write("a", last, next)).pipe(
-            Effect.catch((error) => Effect.sync(() => (errors.push(error), committed)))
-          )
-          assert.deepStrictEqual(verdict, committed)
-          last = next
-        }
-        isCorrupt(errors[0]!, journal(directory), "removed or replaced")
+        yield* Effect.scoped(Effect.flatMap(open({ directory }), (a) => put(a, "a", null)))
+        rmSync(join(directory, "snapshot-0.jsonl"))
+        isCorrupt(yield* openFails(directory), directory, "restore")
+        assert.deepStrictEqual(files(directory), ["journal-1.jsonl"])
+      }))
+
+    it.effect("says what to do with files of the first format", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        writeFileSync(
+          join(directory, "journal-3.jsonl"),
+          "{\"crc\":\"00000000\",\"bytes\":36,\"format\":\"effect-scoped/1\",\"at\":0}\n"
+        )
+        isCorrupt(yield* openFails(directory), "journal-3.jsonl", "effect-scoped/1", "another directory")
+        writeFileSync(join(directory, "journal-3.jsonl"), "something else\n")
+        isCorrupt(yield* openFails(directory), "journal-3.jsonl", "not written by this driver")
+        assert.deepStrictEqual(readdirSync(directory), ["journal-3.jsonl"])
       }))
   })
 })

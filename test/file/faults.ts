@@ -15,6 +15,9 @@ export interface Faults {
   write?: (path: string, proceed: (bytes: Uint8Array) => Call<number>, bytes: Uint8Array) => Call<number>
   sync?: (path: string, proceed: Call<void>, file: FileSystem.File) => Call<void>
   link?: (path: string, proceed: Call<void>, from: string) => Call<void>
+  rename?: (path: string, proceed: Call<void>, from: string) => Call<void>
+  info?: (path: string, proceed: Call<FileSystem.File.Info>) => Call<FileSystem.File.Info>
+  stat?: (path: string, proceed: Call<FileSystem.File.Info>) => Call<FileSystem.File.Info>
   remove?: (path: string, proceed: Call<void>) => Call<void>
   list?: (path: string, proceed: Call<Array<string>>) => Call<Array<string>>
   makeDirectory?: (path: string, proceed: Call<void>) => Call<void>
@@ -34,6 +37,14 @@ export const faulty = (fs: FileSystem.FileSystem, faults: Faults): FileSystem.Fi
     const proceed = fs.link(from, to)
     return Effect.suspend(() => faults.link?.(to, proceed, from) ?? proceed)
   },
+  rename: (from, to) => {
+    const proceed = fs.rename(from, to)
+    return Effect.suspend(() => faults.rename?.(to, proceed, from) ?? proceed)
+  },
+  stat: (path) => {
+    const proceed = fs.stat(path)
+    return Effect.suspend(() => faults.stat?.(path, proceed) ?? proceed)
+  },
   remove: (path, options) => {
     const proceed = fs.remove(path, options)
     return Effect.suspend(() => faults.remove?.(path, proceed) ?? proceed)
@@ -52,10 +63,13 @@ const faultyFile = (path: string, file: FileSystem.File, faults: Faults): FileSy
   const write = (bytes: Uint8Array) =>
     Effect.suspend(() => faults.write?.(path, (bytes) => file.write(bytes), bytes) ?? file.write(bytes))
   const writeAll = (bytes: Uint8Array): Call<void> =>
-    Effect.flatMap(write(bytes), (n) => n < bytes.length ? writeAll(bytes.subarray(n)) : Effect.void)
+    Effect.flatMap(
+      write(bytes),
+      (n) => n === 0 ? fails("WriteZero", "writeAll") : n < bytes.length ? writeAll(bytes.subarray(n)) : Effect.void
+    )
   return {
     [FileSystem.FileTypeId]: FileSystem.FileTypeId,
-    stat: Effect.suspend(() => file.stat),
+    stat: Effect.suspend(() => faults.info?.(path, file.stat) ?? file.stat),
     seek: (offset, from) => file.seek(offset, from),
     sync: Effect.suspend(() => faults.sync?.(path, file.sync, file) ?? file.sync),
     read: (buffer, options) =>

@@ -16,6 +16,18 @@ const [directory = "", writer = "", compactAt = ""] = process.argv.slice(2)
 const names = ["a", "b", "c", "d"]
 const random = numbers(process.pid)
 
+/** Says a line whole, and waits where the one who listens is too busy to take it. */
+const say = (line: string): void => {
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0;) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}
+
 /** How often each process has counted. */
 type Counts = { readonly [writer: string]: number }
 
@@ -39,7 +51,7 @@ Effect.gen(function*() {
           data: JSON.stringify({ ...before, [writer]: (before[writer] ?? 0) + 1 })
         }
       })
-      if (tries === 1) writeSync(1, `? ${pair.join(" ")}\n`)
+      if (tries === 1) say(`? ${pair.join(" ")}`)
       const verdict = yield* commit(driver, ...pair.map((name, i) => write(name, known[i]!, next[i])))
       known = verdict.committed ? next : verdict.current
       for (const [i, name] of pair.entries()) {
@@ -49,11 +61,11 @@ Effect.gen(function*() {
       }
       if (verdict.committed) break
     }
-    writeSync(1, `! ${pair.join(" ")}\n`)
+    say(`! ${pair.join(" ")}`)
   }
 }).pipe(
   Effect.scoped,
   Effect.provide(NodeServices.layer),
-  Effect.tapCause((cause) => Effect.sync(() => writeSync(1, `# ${cause.toString().replaceAll("\n", " ")}\n`))),
+  Effect.tapCause((cause) => Effect.sync(() => say(`# ${cause.toString().replaceAll("\n", " ")}`))),
   Effect.runPromise
 )

@@ -8,13 +8,22 @@ import { numbers } from "./seeded.ts"
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 /** Without the newlines around it. */
-const bare = (line: Line.Line): Uint8Array => Line.encode(line).slice(1, -1)
+const bare = (line: Line.Line, states: ReadonlyArray<Uint8Array> = []): Uint8Array =>
+  Line.encode(line, states).slice(1, -1)
+
+const states = ["{\"a\":\"\\né\"}", "[]"].map(Line.encodeState)
 
 const commit: Line.Commit = {
   id: "writer:1a",
   at: 1_700_000_000_000,
+  wall: 1_600_000_000_000,
   synced: 12_345,
-  tx: [["é\n\u2028😀\0\"", null, "r:1", "{\"a\":\"\\n\"}"], ["gone", "r:0", "r:2", null, 99], ["check", "r:3"]]
+  tx: [
+    ["é\n\u2028😀\0\"", null, "r:1", states[0]!.length, reference(states[0]!)],
+    ["gone", "r:0", "r:2", 0, 0, null, 99],
+    ["check", "r:3"],
+    ["last", null, "r:4", states[1]!.length, reference(states[1]!), 5, null]
+  ]
 }
 
 describe("crc32", () => {
@@ -29,25 +38,45 @@ describe("crc32", () => {
 })
 
 describe("a line", () => {
-  it("is one line of JSON with a checksum of its body", () => {
-    const line = text(Line.encode(commit))
-    assert.match(line, /^\n\{"crc":"[0-9a-f]{8}","bytes":\d+,"id":"writer:1a",[^\n]*\}\n$/)
-    const { bytes, crc, ...rest } = JSON.parse(line)
-    const body = Buffer.from(line.trim()).subarray(-bytes)
-    assert.strictEqual(crc, reference(body).toString(16).padStart(8, "0"))
+  it("is one line of JSON with a checksum", () => {
+    const line = text(Line.encode(commit, states))
+    assert.match(line, /^\n\{"crc":"[0-9a-f]{8}","size":\[\d+,\d+\],"id":"writer:1a",[^\n]*\}\n$/)
+    const { crc, data, size, ...rest } = JSON.parse(line)
+    const bytes = Buffer.from(line.trim())
+    const from = bytes.indexOf("\"size\"")
+    const end = bytes.indexOf(",\"id\"") + 1 + size[0]
+    assert.strictEqual(crc, reference(bytes.subarray(from, end)).toString(16).padStart(8, "0"))
     assert.deepStrictEqual(rest, commit)
+    assert.deepStrictEqual(data, ["{\"a\":\"\\né\"}", "[]"])
   })
 
   it("is read as it was written", () => {
-    const lines = [commit, { format: Line.format, at: 1 }, { started: true }, { seal: true }] as const
-    for (const line of lines) {
-      const { bytes: _, crc: __, ...read } = Line.decode(bare(line)) as Line.Line & { bytes: unknown; crc: unknown }
+    const lines: ReadonlyArray<readonly [Line.Line, ReadonlyArray<Uint8Array>]> = [
+      [commit, states],
+      [{ ...commit, tx: commit.tx.slice(1, 3) }, []],
+      [{ format: Line.format, journal: 1 }, []],
+      [{ format: Line.format, snapshot: 1, at: 1, next: "journal-2" }, []],
+      [{ end: true }, []],
+      [{ seal: "journal-2" }, []],
+      [{ taken: "snapshot-1" }, []]
+    ]
+    for (const [line, states] of lines) {
+      const { crc: _, size: __, ...read } = Line.decode(bare(line, states)) as Line.Line & {
+        crc: unknown
+        size: unknown
+      }
       assert.deepStrictEqual(read, line)
     }
   })
 
+  it("tells where its states are", () => {
+    const bytes = bare(commit, states)
+    const at = Line.statesAt(Line.readHead(bytes) as Line.Head)
+    assert.strictEqual(Line.decodeState(bytes.subarray(at, at + states[0]!.length)), "{\"a\":\"\\né\"}")
+  })
+
   it("that was cut anywhere is torn", () => {
-    const whole = bare(commit)
+    const whole = bare(commit, states)
     for (let length = 0; length < whole.length; length++) {
       assert.strictEqual(Line.decode(whole.subarray(0, length)), "torn", String(length))
       assert.isTrue(Line.begins(whole.subarray(0, length)))
@@ -55,30 +84,30 @@ describe("a line", () => {
   })
 
   it("is never taken for good when a bit of it is flipped", () => {
-    const whole = bare(commit)
+    const whole = bare(commit, states)
     for (let at = 0; at < whole.length; at++) {
       for (let bit = 0; bit < 8; bit++) {
         const bytes = whole.slice()
         bytes[at]! ^= 1 << bit
         const read = Line.decode(bytes)
-        // A length that grew looks as if the line had been cut.
+        // A size of the meta that grew looks as if the line had been cut.
         if (read !== "damaged") assert.strictEqual(read, "torn", `${at}.${bit}`)
-        if (at >= 40) assert.strictEqual(read, "damaged", `${at}.${bit}`)
+        if (at >= 32) assert.strictEqual(read, "damaged", `${at}.${bit}`)
       }
     }
   })
 
   it("is damaged when something follows it, or when it is something else", () => {
-    assert.strictEqual(Line.decode(Buffer.concat([bare(commit), Buffer.from(" ")])), "damaged")
+    assert.strictEqual(Line.decode(Buffer.concat([bare(commit, states), Buffer.from(" ")])), "damaged")
     for (
-      const other of ["\0\0\0", "{}", "{\"a\":1}", "hello", "{\"crc\":\"0000000G", "{\"crc\":\"00000000\",\"bytes\":,"]
+      const other of ["\0\0\0", "{}", "{\"a\":1}", "hello", "{\"crc\":\"0000000G", "{\"crc\":\"00000000\",\"size\":[,"]
     ) {
       assert.strictEqual(Line.decode(Buffer.from(other)), "damaged", other)
       assert.isFalse(Line.begins(Buffer.from(other)), other)
     }
-    const body = "\"id\":oops}"
-    const head = `{"crc":"${reference(body).toString(16).padStart(8, "0")}","bytes":${body.length},`
-    assert.strictEqual(Line.decode(Buffer.from(head + body)), "damaged")
+    const body = "\"size\":[9,0],\"id\":oops"
+    const crc = reference(body).toString(16).padStart(8, "0")
+    assert.strictEqual(Line.decode(Buffer.from(`{"crc":"${crc}",${body}}`)), "damaged")
   })
 })
 

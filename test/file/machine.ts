@@ -96,6 +96,14 @@ export const machine = Effect.fnUntraced(function*(root: string, crashAt = Infin
         changes++
       }))
     },
+    rename: (path, proceed, from) => {
+      const inode = names.get(basename(from))!
+      return step(Effect.map(proceed, () => {
+        names.delete(basename(from))
+        names.set(basename(path), inode)
+        changes++
+      }))
+    },
     remove: (path, proceed) =>
       step(Effect.map(proceed, () => {
         names.delete(basename(path))

@@ -2,8 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { readdirSync } from "node:fs"
-import { get, open, services, temporaryDirectory } from "./helpers.ts"
+import { get, latest, open, services, temporaryDirectory, until } from "./helpers.ts"
 import { numbers } from "./seeded.ts"
 
 interface Hammer {
@@ -29,6 +28,7 @@ const hammer = (directory: string, writer: string, compactAt: number): Hammer =>
     for (const line of lines) {
       const [kind, ...names] = line.split(" ")
       if (kind === "#") self.complaints.push(line)
+      if (kind !== "?" && kind !== "!") continue
       const counts = kind === "?" ? self.tried : self.done
       for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
     }
@@ -111,11 +111,39 @@ it.layer(services, { excludeTestServices: true })("processes over one directory"
         const done = all.reduce((sum, self) => sum + total(self.done), 0)
         assert.strictEqual(applied % 2, 0, "both scopes of a transaction or none")
         assert.isAtMost((applied - done) / 2, all.length, "more than what was in flight")
-        const generations = readdirSync(directory).map((name) => Number(/\d+/.exec(name)))
-        assert.isAbove(Math.max(...generations), 5)
+        assert.isAbove(latest(directory), 5)
       }),
     80_000
   )
+
+  for (const width of [1, 64]) {
+    it.effect(`leave each other a fair share, each with ${width} updates at once`, () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const busy = ["one", "two"].map((writer) => {
+          const self = spawn(process.execPath, [
+            "--conditions=effect-scoped-source",
+            new URL("busy.ts", import.meta.url).pathname,
+            directory,
+            writer,
+            String(width)
+          ], { stdio: ["ignore", "pipe", "inherit"] })
+          const counted = { done: 0 }
+          self.stdout.setEncoding("utf8").on("data", (text: string) => {
+            counted.done = Number(text.trim().split("\n").at(-1))
+          })
+          return { self, counted }
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => busy.forEach(({ self }) => self.kill("SIGKILL"))))
+        yield* until("both are busy", Effect.sync(() => busy.every(({ counted }) => counted.done > 10)))
+        const before = busy.map(({ counted }) => counted.done)
+        yield* Effect.sleep("3 seconds")
+        const shares = busy.map(({ counted }, i) => counted.done - before[i]!)
+        const all = shares[0]! + shares[1]!
+        if (process.env.SHARES) console.log(width, shares)
+        assert.isAbove(Math.min(...shares), all / 4, `of ${all}: ${shares.join(" and ")}`)
+      }), 30_000)
+  }
 
   it.effect("say so when the disk is full or read-only, and go on when it is not", () =>
     Effect.gen(function*() {

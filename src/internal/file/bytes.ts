@@ -10,3 +10,6 @@ export const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return bytes
 }
+
+/** How many bytes are encoded, decoded or checked before others get their turn on the event loop. */
+export const atOnce = 1024 * 1024

@@ -1,33 +1,61 @@
 /**
  * Commits batches: appends a line for each transaction, reads on to see what became of it, syncs, and only then tells.
  */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
+import * as Answer from "./answer.ts"
+import { atOnce } from "./bytes.ts"
+import { type Claims, patience } from "./claims.ts"
+import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
+import type * as Journal from "./journal.ts"
 import * as Line from "./line.ts"
-import type { Records } from "./records.ts"
-import type { Store } from "./store.ts"
+import type { Chain, Store } from "./store.ts"
+import type { Time } from "./time.ts"
 
 /** `true`: applied; `false`: refused; `undefined`: not known yet. */
 type Outcome = boolean | Fault.Fault | undefined
 
+type Answers = ReadonlyArray<Verdict | DriverError>
+
 /**
- * `instance` is an id that no other driver has, in this process or another.
+ * What is given in a turn is the verdicts, but for the records that come with refusals: these are read after it.
+ *
+ * A commit that nobody waits for any more is not written. `instance` is an id that no other driver has, in this process or another.
  */
 export const make = (options: {
   readonly store: Store
-  readonly clock: Clock.Clock
+  readonly time: Time
+  readonly claims: Claims
   readonly instance: string
-}): (batch: ReadonlyArray<Transaction>) => Effect.Effect<ReadonlyArray<Verdict | DriverError>, Fault.Fault> => {
-  const { clock, instance, store } = options
+}): (
+  batch: ReadonlyArray<Transaction>,
+  isAwaited: () => boolean
+) => Effect.Effect<Effect.Effect<Answers>, Fault.Fault> => {
+  const { claims, instance, store, time } = options
   let sequence = 0
   // Somebody else committed lately: to read on before appending costs less than lines that are refused.
   let contended = false
+  // How often in a row others were first.
+  let losses = 0
 
-  return (batch) => {
+  /** Lets somebody else commit first, who must not take too long. */
+  const giveWay = Effect.fnUntraced(function*(ahead: string, seen: Journal.Seen) {
+    for (let waited = 0;; waited++) {
+      const chain = yield* store.current(true, seen)
+      if (!claims.waitsFor(ahead)) return chain
+      if (waited >= patience) {
+        claims.drop(ahead)
+        return chain
+      }
+      yield* pause
+    }
+  })
+
+  return (batch, isAwaited) => {
     const outcomes: Array<Outcome> = batch.map(() => undefined)
     const indices = new Map<string, number>()
     let foreign = false
@@ -40,16 +68,17 @@ export const make = (options: {
       else outcomes[index] ??= applied
     }
 
-    const encode = (index: number, records: Records, synced: number): Uint8Array => {
+    const encode = (index: number, { journal, records }: Chain): Uint8Array => {
       const id = `${instance}:${(++sequence).toString(36)}`
-      const at = Math.max(records.clock, clock.currentTimeMillisUnsafe())
       indices.set(id, index)
-      return Line.encode({ id, at, synced, tx: batch[index]!.map((write) => toPart(write, at)) })
+      const states: Array<Uint8Array> = []
+      const tx = batch[index]!.map((write) => toPart(write, states))
+      return Line.encode({ id, ...time.moment(records.moment.at), synced: journal.synced, tx }, states)
     }
 
     // Refuses what is stale, but for what an earlier transaction of the batch may make current.
-    const refuse = (waiting: ReadonlyArray<number>, records: Records): ReadonlyArray<number> => {
-      const now = clock.currentTimeMillisUnsafe()
+    const refuse = (waiting: ReadonlyArray<number>, { records }: Chain): ReadonlyArray<number> => {
+      const now = time.now()
       const touched = new Set<string>()
       return waiting.filter((index) => {
         const transaction = batch[index]!
@@ -70,44 +99,73 @@ export const make = (options: {
         outcomes[index] === undefined && batch[index]!.some(writes)
       )
       let fresh = contended || waiting.length === 0
-      let journal = yield* store.current(fresh, seen)
-      if (!fresh && !waiting.every((index) => journal.records.accepts(batch[index]!, 0))) {
+      let chain = yield* store.current(fresh, seen)
+      const ahead = claims.ahead(namesOf(waiting, batch))
+      if (ahead !== undefined) {
+        chain = yield* giveWay(ahead, seen)
+        fresh = true
+      }
+      if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, time.now()))) {
         // What looks stale may be newer than what was read so far.
-        journal = yield* store.current(true, seen)
+        chain = yield* store.current(true, seen)
         fresh = true
       }
       while (true) {
-        if (fresh) waiting = refuse(waiting, journal.records)
+        if (fresh) waiting = refuse(waiting, chain)
         if (waiting.length === 0) break
         indices.clear()
-        const { records, synced } = journal
+        const { journal } = chain
+        const lines: Array<Uint8Array> = []
+        let encoded = 0
+        for (const index of waiting) {
+          const line = encode(index, chain)
+          lines.push(line)
+          encoded += line.length
+          if (encoded < atOnce) continue
+          encoded = 0
+          yield* Effect.yieldNow
+        }
+        if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
-        const failure = yield* journal.append(waiting.map((index) => encode(index, records, synced)))
+        const failure = yield* journal.append(lines)
         yield* journal.readOn(seen, () => waiting.every((index) => outcomes[index] !== undefined))
         waiting = waiting.filter((index) => outcomes[index] === undefined)
-        if (waiting.length > 0 && !journal.sealed) {
-          if (failure === undefined) return yield* Effect.fail(store.vanished(journal))
-          const fault = Fault.fromPlatform(journal.path)(failure)
+        if (waiting.length > 0 && journal.seal === undefined) {
+          const { path } = journal.segment
+          if (failure === undefined) return yield* Effect.fail(Fault.gone(path))
+          const fault = Fault.fromPlatform(path)(failure)
           for (const [id, index] of indices) outcomes[index] ??= { ...fault, inDoubt: journal.endsWith(id) }
           waiting = []
         }
         appended = false
         if (waiting.length === 0) break
-        // The seal came first, so these lines are void: they are written again to the next generation. What was applied
-        // before the seal must be on disk, or whoever writes that generation may not have found it.
-        if (outcomes.includes(true)) yield* store.sync(journal)
-        journal = yield* store.current(true, seen)
+        // The seal came first, so these lines are void: they are written again to the next journal.
+        chain = yield* store.current(true, seen)
         fresh = true
       }
       contended = foreign
-      const { records } = journal
-      const now = clock.currentTimeMillisUnsafe()
+      const lost = [...batch.keys()].filter((index) => outcomes[index] === false && batch[index]!.some(writes))
+      losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
+      if (lost.length > 0 && losses % claimAt === 0) {
+        yield* chain.journal.append([Line.encode({ claim: instance, names: namesOf(lost, batch).slice(0, mostNames) })])
+      }
+      yield* store.settle(chain)
+      const { records } = chain
+      const now = time.now()
       for (const [index, transaction] of batch.entries()) outcomes[index] ??= records.accepts(transaction, now)
-      yield* store.sync(journal)
-      return outcomes.map((outcome, index): Verdict | DriverError => {
-        if (outcome === true) return committed
-        if (typeof outcome === "object") return Fault.toDriverError(outcome, "commit")
-        return { committed: false, current: batch[index]!.map((write) => records.current(write.name, now)) }
+      const refused = [...batch.keys()].filter((index) => outcomes[index] === false)
+      const current = Answer.take(
+        refused.flatMap((index) => batch[index]!.map(({ name }) => records.view(name, now))),
+        now
+      )
+      return Effect.map(current, (answers): Answers => {
+        let at = 0
+        return outcomes.map((outcome, index): Verdict | DriverError => {
+          if (outcome === true) return committed
+          if (typeof outcome === "object") return Fault.toDriverError(outcome, "commit")
+          const current = Answer.all(answers.slice(at, at += batch[index]!.length))
+          return "reason" in current ? Fault.toDriverError(current, "commit") : { committed: false, current }
+        })
       })
     }).pipe(
       Effect.mapError((fault) => appended || outcomes.includes(true) ? { ...fault, inDoubt: true } : fault)
@@ -123,16 +181,42 @@ const tooLarge = Fault.make(
   "the states of one transaction are longer than 64 MiB together: spread them over several transactions"
 )
 
+/** Nobody hears of it: the caller was interrupted, and may send the same again. */
+const abandoned = Fault.make("Timeout", "it was given up before it could be written")
+
 const textLength = (transaction: Transaction): number =>
   transaction.reduce((length, { name, next }) => length + name.length + (next?.data?.length ?? 0), 0)
+
+/** Every so many refusals in a row a claim is made. */
+const claimAt = 2
+const mostNames = 16
+
+// Other processes are waited for, and these do not follow the clock of a test.
+const pause = Effect.provideService(Effect.sleep("1 millis"), Clock.Clock, Clock.Clock.defaultValue())
+
+const namesOf = (indices: ReadonlyArray<number>, batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
+  indices.flatMap((index) => batch[index]!.map(({ name }) => name))
 
 const committed: Verdict = { committed: true }
 
 const writes = (write: Write): boolean => write.next !== undefined
 
-const toPart = ({ expected, expiresIn, name, next }: Write, at: number): Line.Part => {
+/** The states of its parts are added to `states`. */
+const toPart = ({ expected, expiresIn, name, next, retention }: Write, states: Array<Uint8Array>): Line.Part => {
   if (next === undefined) return [name, expected]
-  return expiresIn === undefined || !Duration.isFinite(expiresIn)
-    ? [name, expected, next.revision, next.data]
-    : [name, expected, next.revision, next.data, at + Math.ceil(Duration.toMillis(expiresIn))]
+  let size = 0
+  let crc = 0
+  if (next.data !== null) {
+    const state = Line.encodeState(next.data)
+    states.push(state)
+    size = state.length
+    crc = crc32(state)
+  }
+  const [lasts, kept] = [toMillis(expiresIn), toMillis(retention)]
+  return lasts === null && kept === null
+    ? [name, expected, next.revision, size, crc]
+    : [name, expected, next.revision, size, crc, lasts, kept]
 }
+
+const toMillis = (duration: Duration.Duration | undefined): number | null =>
+  duration === undefined || !Duration.isFinite(duration) ? null : Math.ceil(Duration.toMillis(duration))

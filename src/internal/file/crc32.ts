@@ -9,16 +9,16 @@ for (let i = 0; i < tables.length; i++) {
 }
 
 /**
- * The CRC-32 of zip, gzip and PNG of `bytes` from `start` on.
+ * The CRC-32 of zip, gzip and PNG of the bytes from `start` to `end`.
  */
-export const crc32 = (bytes: Uint8Array, start = 0): number => {
+export const crc32 = (bytes: Uint8Array, start = 0, end = bytes.length): number => {
   let crc = -1
   let i = start
-  for (const end = bytes.length - 3; i < end; i += 4) {
+  for (const last = end - 3; i < last; i += 4) {
     crc ^= bytes[i]! | bytes[i + 1]! << 8 | bytes[i + 2]! << 16 | bytes[i + 3]! << 24
     crc = tables[768 + (crc & 0xff)]! ^ tables[512 + (crc >>> 8 & 0xff)]! ^ tables[256 + (crc >>> 16 & 0xff)]! ^
       tables[crc >>> 24]!
   }
-  for (; i < bytes.length; i++) crc = tables[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
+  for (; i < end; i++) crc = tables[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
   return ~crc >>> 0
 }

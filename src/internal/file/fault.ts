@@ -9,16 +9,57 @@ export interface Fault {
   readonly description: string
   readonly inDoubt: boolean
   readonly cause?: unknown
+  /** A file is not where it was: others may have gone on. */
+  readonly gone?: boolean
 }
 
 export const make = (reason: Fault["reason"], description: string): Fault => ({ reason, description, inDoubt: false })
 
 export const corrupt = (description: string): Fault => make("Corrupt", description)
 
+/** Something is wrong at a byte of a file. */
+export const damaged = (path: string, at: number, what = "is damaged"): Fault =>
+  corrupt(
+    `${JSON.stringify(path)} ${what} at byte ${at}. What is there is left as it is: stop every process that uses the ` +
+      `directory, then restore the directory from a backup`
+  )
+
+/** A file is not where it should be. */
+export const gone = (path: string): Fault => ({
+  ...corrupt(
+    `${JSON.stringify(path)} was removed, emptied or replaced while it was in use: stop every process that uses the ` +
+      `directory, and restore it from a backup`
+  ),
+  gone: true
+})
+
+/** What went wrong when a file was opened that must be there. */
+export const fromOpening = (path: string) => (error: PlatformError): Fault =>
+  error.reason._tag === "NotFound" ? gone(path) : fromPlatform(path)(error)
+
+/** A journal of the first format. */
+export const outdated = (path: string): Fault =>
+  corrupt(
+    `${JSON.stringify(path)} has the format "effect-scoped/1", which only development versions wrote: choose another ` +
+      `directory, or copy the scopes over with the version that wrote it`
+  )
+
+/** A file that begins with something else than it should. */
+export const foreign = (path: string, format?: string): Fault =>
+  corrupt(
+    format === undefined
+      ? `${JSON.stringify(path)} was not written by this driver: choose another directory, or move the file away`
+      : `${JSON.stringify(path)} has the format ${JSON.stringify(format)}, which this version does not know: use the ` +
+        `version that wrote it, or a later one`
+  )
+
 export const closed: Fault = make("Closed", "the driver was closed: keep its layer open for as long as it is used")
 
-export const toDriverError = (fault: Fault, operation: DriverError["operation"]): DriverError =>
-  new DriverError({ driver: "file", operation, ...fault })
+export const toDriverError = (
+  { cause, description, inDoubt, reason }: Fault,
+  operation: DriverError["operation"]
+): DriverError =>
+  new DriverError({ driver: "file", operation, reason, description, inDoubt, ...cause !== undefined && { cause } })
 
 /**
  * What went wrong with the file at `path`.

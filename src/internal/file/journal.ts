@@ -1,30 +1,28 @@
 /**
- * One generation of the journal, open for appending and reading.
+ * One journal, open for appending and reading.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
-import * as Scope from "effect/Scope"
 import { concat } from "./bytes.ts"
 import * as Fault from "./fault.ts"
 import * as Line from "./line.ts"
-import * as Records from "./records.ts"
+import * as Segment from "./segment.ts"
 import * as Tail from "./tail.ts"
 
-/** Is told what became of each transaction that is read. */
+/** Is told of each transaction what became of it. */
 export type Seen = (id: string, applied: boolean) => void
 
 export interface Journal {
-  readonly generation: number
-  readonly path: string
-  readonly records: Records.Records
+  readonly name: string
+  readonly segment: Segment.Segment
   /** How far the file was read and understood. */
   readonly size: number
   /** How far it was read and is known to be on disk. */
   readonly synced: number
-  /** The seal was read: the records are final, and the next generation takes over. */
-  readonly sealed: boolean
+  /** The first seal, when it was read: the records are final, and the next journal takes over. */
+  readonly seal: Line.Seal | undefined
   /** There are remains of a power loss, after which nothing may be written but the seal. */
   readonly damaged: boolean
   /**
@@ -36,55 +34,45 @@ export interface Journal {
   readonly append: (lines: ReadonlyArray<Uint8Array>) => Effect.Effect<PlatformError | undefined>
   /** Puts on disk what was read. */
   readonly sync: Effect.Effect<void, Fault.Fault>
+  /** Whether the name still leads to this file. */
+  readonly inPlace: Effect.Effect<boolean, Fault.Fault>
   /** Whether the file ends with this transaction, of which but the newline is missing. */
   readonly endsWith: (id: string) => boolean
-  readonly close: Effect.Effect<void>
+}
+
+/** What the lines of a journal do. */
+export interface Effects {
+  /** Applies a transaction whose states begin at a position. */
+  readonly apply: (line: Line.Commit, segment: Segment.Segment, position: number, bytes: number) => boolean
+  readonly taken: (snapshot: string) => void
+  readonly claimed: (claim: Line.Claim) => void
 }
 
 /**
- * Opens a generation and reads it. Yields `undefined` where there is no file, or one that was never written: opening
- * for appending creates a file that was removed a moment before.
+ * Opens a journal and reads it.
  */
 export const open = Effect.fnUntraced(function*(options: {
   readonly fs: FileSystem.FileSystem
   readonly path: string
-  readonly generation: number
-  readonly touch: (name: string) => void
-  readonly syncDirectory: Effect.Effect<void, Fault.Fault>
-}): Effect.fn.Return<Journal | undefined, Fault.Fault> {
-  const { fs, path } = options
-  const scope = yield* Scope.make()
-  const close = Effect.ignoreCause(Scope.close(scope, Exit.void))
+  readonly name: string
+  readonly number: number
+  readonly effects: Effects
+}): Effect.fn.Return<Journal, Fault.Fault> {
+  const { effects, fs, name, path } = options
   const failed = Fault.fromPlatform(path)
-  const file = yield* fs.open(path, { flag: "a+" }).pipe(Scope.provide(scope), Effect.mapError(failed))
+  // Opening for appending would make a file that is not there.
+  yield* Effect.mapError(fs.stat(path), Fault.fromOpening(path))
+  const segment = yield* Segment.open({ fs, path, number: options.number, flag: "a+" })
+  const { file } = segment
 
-  const records = Records.make(options.touch)
   const tail = Tail.make()
   let position = 0
   let size = 0
   let synced = 0
-  let started = false
-  let sealed = false
-  let directorySynced = false
+  let seal: Line.Seal | undefined
   // Damage before an offset that some writer knew to be on disk is damage to what was acknowledged.
   let firstDamage = Infinity
   let watermark = 0
-
-  const corrupt = (what: string, at: number): Fault.Fault =>
-    Fault.corrupt(
-      `${
-        JSON.stringify(path)
-      } ${what} at byte ${at}. Nothing is written to it any more: stop every process that uses ` +
-        `the directory, then restore the directory from a backup`
-    )
-  const foreign = Fault.corrupt(
-    `${JSON.stringify(path)} was not written by this driver: choose another directory, or move the file away`
-  )
-  const unknownFormat = (format: string): Fault.Fault =>
-    Fault.corrupt(
-      `${JSON.stringify(path)} has the format ${JSON.stringify(format)}, which this version does not know: use the ` +
-        `version that wrote it, or a later one`
-    )
 
   const consume = (bytes: Uint8Array, seen: Seen | undefined): Fault.Fault | undefined => {
     const at = size
@@ -92,59 +80,72 @@ export const open = Effect.fnUntraced(function*(options: {
     if (at === 0) return readHeader(bytes)
     if (bytes.length === 0) return undefined
     const line = Line.decode(bytes)
-    if (typeof line === "string") {
-      if (!started) return corrupt("is damaged", at)
-      if (line === "damaged") firstDamage = Math.min(firstDamage, at)
-    } else if ("started" in line) {
-      started = true
-    } else if ("seal" in line) {
-      sealed = true
-    } else if ("tx" in line) {
-      if (line.synced > at) return corrupt("was cut short by something else: bytes are missing", at)
+    if (line === "damaged") firstDamage = Math.min(firstDamage, at)
+    if (typeof line === "string") return undefined
+    if ("tx" in line) {
+      if (line.synced > at) return Fault.damaged(path, at, "was cut short by something else: bytes are missing")
       watermark = Math.max(watermark, line.synced)
-      const applied = records.apply(line, bytes.length)
+      const states = at + Line.statesAt(Line.readHead(bytes) as Line.Head)
+      const applied = effects.apply(line, segment, states, bytes.length)
       seen?.(line.id, applied)
+    } else if ("seal" in line) {
+      seal = line
+      if (line.damaged !== true) watermark = at
+    } else if ("taken" in line) {
+      effects.taken(line.taken)
+    } else if ("claim" in line) {
+      effects.claimed(line)
     }
-    return firstDamage < watermark ? corrupt("is damaged", firstDamage) : undefined
+    return firstDamage < watermark ? Fault.damaged(path, firstDamage) : undefined
   }
 
   const readHeader = (bytes: Uint8Array): Fault.Fault | undefined => {
     const line = Line.decode(bytes)
-    if (line === "damaged" && Line.begins(bytes)) return corrupt("is damaged", 0)
-    if (typeof line === "string" || !("format" in line)) return foreign
-    if (line.format !== Line.format) return unknownFormat(line.format)
-    records.advance(line.at)
-    return undefined
+    if (line === "damaged" && Line.begins(bytes)) return Fault.damaged(path, 0)
+    if (typeof line === "string" || !("format" in line)) return Fault.foreign(path)
+    return line.format === Line.format && "journal" in line ? undefined : Fault.foreign(path, line.format)
   }
 
   const readOn = Effect.fnUntraced(function*(seen?: Seen, until?: () => boolean) {
-    while (!journal.sealed) {
+    while (true) {
+      if (seal !== undefined) return
       const room = tail.room()
       const bytes = yield* Effect.mapError(file.read(room, { position: BigInt(position) }), failed)
       tail.fill(bytes)
       position += bytes
-      for (let line = tail.next(); line !== undefined && !journal.sealed; line = tail.next()) {
+      for (let line = tail.next(); line !== undefined; line = tail.next()) {
         const fault = consume(line, seen)
         if (fault !== undefined) return yield* Effect.fail(fault)
+        if (seal !== undefined) return
       }
       // A file of something else may have no newline at all, and must not be read into memory to its end.
-      if (size === 0 && !Line.begins(tail.rest())) return yield* Effect.fail(foreign)
+      if (size === 0 && !Line.begins(tail.rest())) return yield* Effect.fail(Fault.foreign(path))
       if (bytes === 0 || bytes < room.length && (until === undefined || until())) return
     }
   })
 
+  const opened = yield* Effect.mapError(file.stat, failed).pipe(
+    Effect.tap(() => readOn()),
+    Effect.tap(() =>
+      size > 0 ? Effect.void : Effect.fail(
+        // One that was removed just now is made again by opening it.
+        position === 0 ? Fault.gone(path) : Fault.damaged(path, 0)
+      )
+    ),
+    Effect.onError(() => segment.close)
+  )
+
   const journal: Journal = {
-    generation: options.generation,
-    path,
-    records,
+    name,
+    segment,
     get size() {
       return size
     },
     get synced() {
       return synced
     },
-    get sealed() {
-      return sealed
+    get seal() {
+      return seal
     },
     get damaged() {
       return firstDamage < Infinity
@@ -168,35 +169,23 @@ export const open = Effect.fnUntraced(function*(options: {
     }),
     sync: Effect.suspend(() => {
       const upTo = size
-      return Effect.mapError(file.sync, failed).pipe(
-        Effect.andThen(directorySynced ? Effect.void : options.syncDirectory),
-        Effect.map(() => {
-          directorySynced = true
-          synced = upTo
-        })
-      )
+      return Effect.map(Effect.mapError(file.sync, failed), () => {
+        synced = upTo
+      })
     }),
+    inPlace: fs.stat(path).pipe(
+      Effect.map(({ dev, ino }) =>
+        dev === opened.dev && Option.getOrUndefined(ino) === Option.getOrUndefined(opened.ino)
+      ),
+      Effect.catchIf(({ reason }) => reason._tag === "NotFound", () => Effect.succeed(false)),
+      Effect.mapError(failed)
+    ),
     endsWith: (id) => {
       const line = Line.decode(tail.rest())
       return typeof line === "object" && "tx" in line && line.id === id
-    },
-    close
+    }
   }
-
-  yield* Effect.onError(
-    Effect.andThen(
-      readOn(),
-      Effect.suspend(() =>
-        started || position === 0
-          ? Effect.void
-          : Effect.fail(corrupt("ends too soon, in the records it starts with,", position))
-      )
-    ),
-    () => close
-  )
-  if (position > 0) return journal
-  yield* close
-  return undefined
+  return journal
 })
 
 const newline = new Uint8Array([10])

@@ -1,43 +1,108 @@
 /**
- * The lines of a journal: `{"crc":"xxxxxxxx","bytes":N,<body>`, where the body is N bytes long and runs to the end.
+ * The lines of journals and snapshots: `{"crc":"xxxxxxxx","size":[M,D],<meta><states>}`.
+ *
+ * The meta is M bytes long and covered by the checksum, as is the size. The states, D bytes with all that separates
+ * them, stand behind it, each with a size and a checksum of its own in the meta. So a line can be understood without
+ * decoding the states in it, and a state can be read without the rest of its line.
  */
+import { concat } from "./bytes.ts"
 import { crc32 } from "./crc32.ts"
 
-/** What the first line of every generation says. Files with another format are refused. */
-export const format = "effect-scoped/1"
+/** What the first line of every file says. Files with another format are refused. */
+export const format = "effect-scoped/2"
 
-/** The first line. `at` is the clock that the generation starts with. */
-export interface Header {
-  readonly format: string
+/**
+ * A moment.
+ *
+ * - `at`: on the store's clock, in milliseconds.
+ * - `wall`: on that of the file system, where it is not the same.
+ * - `off`: how much the clock of the process that wrote it was ahead of that, where it was wrong.
+ */
+export interface Moment {
   readonly at: number
+  readonly wall?: number
+  readonly off?: number
 }
 
-/** Ends the records that a generation starts with: from here on it grows. */
-export interface Started {
-  readonly started: true
+/** The first line of a journal. */
+export interface JournalHeader {
+  readonly format: string
+  readonly journal: number
 }
 
-/** Ends the generation: nothing after the first seal counts. */
-export interface Seal {
-  readonly seal: true
+/** The first line of a snapshot: the states at the end of that journal, at a moment. `next` is the journal after it. */
+export interface SnapshotHeader extends Moment {
+  readonly format: string
+  readonly snapshot: number
+  readonly next: string
+}
+
+/** Some states of a snapshot. */
+export interface States {
+  readonly states: ReadonlyArray<State>
+}
+
+/** `expiresIn` and `retention` count from the moment of the snapshot. */
+export type State = readonly [
+  name: string,
+  revision: string,
+  size: number,
+  crc: number,
+  expiresIn?: number | null,
+  retention?: number | null
+]
+
+/** The last line of a snapshot. */
+export interface End {
+  readonly end: true
 }
 
 /**
- * A transaction. `at` is the writer's clock; `synced` the offset up to which the writer knew the file to be on disk.
+ * A transaction, at a moment of its writer's. `synced` is the offset up to which the writer knew the journal to be on
+ * disk.
  */
-export interface Commit {
+export interface Commit extends Moment {
   readonly id: string
-  readonly at: number
   readonly synced: number
   readonly tx: ReadonlyArray<Part>
 }
 
-/** One scope's part of a transaction; a part of two only checks. */
+/**
+ * One scope's part of a transaction; a part of two only checks. A size of 0 stands for no data. `expiresIn` and
+ * `retention` are milliseconds, `null` for ever.
+ */
 export type Part =
   | readonly [name: string, expected: string | null]
-  | readonly [name: string, expected: string | null, revision: string, data: string | null, expiresAt?: number]
+  | readonly [
+    name: string,
+    expected: string | null,
+    revision: string,
+    size: number,
+    crc: number,
+    expiresIn?: number | null,
+    retention?: number | null
+  ]
 
-export type Line = Header | Started | Seal | Commit
+/**
+ * Ends a journal: nothing after the first seal counts. It names the journal that goes on. `damaged` says that there are remains of a power loss in it.
+ */
+export interface Seal {
+  readonly seal: string
+  readonly damaged?: true | undefined
+}
+
+/** Tells of a snapshot that makes older files unnecessary. */
+export interface Taken {
+  readonly taken: string
+}
+
+/** Asks the others to let a process write these names. */
+export interface Claim {
+  readonly claim: string
+  readonly names: ReadonlyArray<string>
+}
+
+export type Line = JournalHeader | SnapshotHeader | States | End | Commit | Seal | Taken | Claim
 
 /**
  * `torn`: cut short, as a crash in the middle of a write leaves it. `damaged`: no write of ours leaves such a line.
@@ -46,48 +111,103 @@ export type Unreadable = "torn" | "damaged"
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
-const newline = 10
+
+/** A state as it stands in a line. */
+export const encodeState = (data: string): Uint8Array => encoder.encode(JSON.stringify(data))
+
+export const decodeState = (bytes: Uint8Array): string => JSON.parse(decoder.decode(bytes))
+
+const newline = Uint8Array.of(10)
+const comma = encoder.encode(",")
+const beforeStates = encoder.encode(",\"data\":[")
+const afterStates = encoder.encode("]}\n")
+const afterMeta = encoder.encode("}\n")
 
 /**
  * A line with the newlines around it. The one in front keeps a line that was torn from swallowing this one.
  */
-export const encode = (line: Line): Uint8Array => {
-  const body = encoder.encode(JSON.stringify(line).slice(1))
-  const head = encoder.encode(`\n{"crc":"${crc32(body).toString(16).padStart(8, "0")}","bytes":${body.length},`)
-  const bytes = new Uint8Array(head.length + body.length + 1)
-  bytes.set(head)
-  bytes.set(body, head.length)
-  bytes[bytes.length - 1] = newline
-  return bytes
+export const encode = (line: Line, states: ReadonlyArray<Uint8Array> = []): Uint8Array => {
+  const meta = JSON.stringify(line).slice(1, -1)
+  const behind: Array<Uint8Array> = []
+  let size = 0
+  for (const state of states) {
+    behind.push(behind.length === 0 ? beforeStates : comma, state)
+    size += state.length + 1
+  }
+  if (size > 0) size += beforeStates.length
+  const checked = encoder.encode(meta)
+  const head = encoder.encode(`"size":[${checked.length},${size}],`)
+  const body = concat([head, checked])
+  const crc = encoder.encode(`{"crc":"${crc32(body).toString(16).padStart(8, "0")}",`)
+  return concat([newline, crc, body, ...behind, size > 0 ? afterStates : afterMeta])
 }
 
-/**
- * Reads a line without its newlines.
- */
+export interface Head {
+  readonly crc: number
+  /** Where the meta begins. */
+  readonly meta: number
+  /** Where it ends. */
+  readonly end: number
+  /** Where the line ends, without its newline. */
+  readonly length: number
+}
+
+/** Reads a line without its newlines, and the states in it as far as their checksums go. */
 export const decode = (bytes: Uint8Array): Line | Unreadable => {
   const head = readHead(bytes)
   if (typeof head === "string") return head
-  const length = bytes.length - head.end
-  if (length < head.length) return "torn"
-  if (length > head.length || crc32(bytes, head.end) !== head.crc) return "damaged"
+  if (head.end <= bytes.length && !isIntact(bytes, head)) return "damaged"
+  if (bytes.length < head.length) return "torn"
+  if (bytes.length > head.length) return "damaged"
+  const line = decodeMeta(bytes, head)
+  if (typeof line === "string") return line
+  return hasIntactStates(bytes, head, line) ? line : "damaged"
+}
+
+/** Whether the meta is as it was written. */
+export const isIntact = (bytes: Uint8Array, head: Head): boolean => crc32(bytes, checkedFrom, head.end) === head.crc
+
+export const decodeMeta = (bytes: Uint8Array, { end, meta }: Head): Line | Unreadable => {
   try {
-    return JSON.parse(decoder.decode(bytes))
+    return JSON.parse(`{${decoder.decode(bytes.subarray(meta, end))}}`)
   } catch {
     return "damaged"
   }
+}
+
+/** Where the first state of a line begins, counted from its first byte. */
+export const statesAt = ({ end }: Head): number => end + beforeStates.length
+
+const hasIntactStates = (bytes: Uint8Array, head: Head, line: Line): boolean => {
+  const close = bytes.length - 1
+  if (bytes[close] !== 125) return false
+  if (head.end === close) return true
+  if (!matches(bytes, head.end, beforeStates) || bytes[close - 1] !== 93) return false
+  let at = statesAt(head)
+  for (const part of "tx" in line ? line.tx : []) {
+    const [, , , size = 0, crc] = part
+    if (size === 0) continue
+    if (crc32(bytes, at, at + size) !== crc) return false
+    at += size + 1
+    if (at < close && bytes[at - 1] !== 44) return false
+  }
+  return at === close
 }
 
 /** Whether these can be the first bytes of a line. */
 export const begins = (bytes: Uint8Array): boolean => readHead(bytes) !== "damaged"
 
 // "x" stands for a hexadecimal digit.
-const template = encoder.encode(`{"crc":"xxxxxxxx","bytes":`)
+const template = encoder.encode(`{"crc":"xxxxxxxx","size":[`)
 const crcAt = template.indexOf(120)
-const comma = 44
+const checkedFrom = crcAt + 10
+const longestNumber = 12
 
-const readHead = (
-  bytes: Uint8Array
-): { readonly crc: number; readonly length: number; readonly end: number } | Unreadable => {
+const matches = (bytes: Uint8Array, at: number, expected: Uint8Array): boolean =>
+  expected.every((byte, i) => bytes[at + i] === byte)
+
+/** The first bytes of a line, without the newline in front of it. */
+export const readHead = (bytes: Uint8Array): Head | Unreadable => {
   let crc = 0
   for (let i = 0; i < template.length; i++) {
     const byte = bytes[i]
@@ -98,15 +218,25 @@ const readHead = (
       crc = crc * 16 + digit
     } else if (byte !== template[i]) return "damaged"
   }
-  let length = 0
-  for (let i = template.length; i < template.length + 12; i++) {
-    const byte = bytes[i]
-    if (byte === undefined) return "torn"
-    if (byte === comma) return i === template.length ? "damaged" : { crc, length, end: i + 1 }
-    if (byte < 48 || byte > 57) return "damaged"
-    length = length * 10 + byte - 48
+  let at = template.length
+  const readNumber = (stop: number): number | Unreadable => {
+    let value = 0
+    for (const start = at; at - start <= longestNumber; at++) {
+      const byte = bytes[at]
+      if (byte === undefined) return "torn"
+      if (byte === stop) return at++ === start ? "damaged" : value
+      if (byte < 48 || byte > 57) return "damaged"
+      value = value * 10 + byte - 48
+    }
+    return "damaged"
   }
-  return "damaged"
+  const size = readNumber(44)
+  if (typeof size === "string") return size
+  const behind = readNumber(93)
+  if (typeof behind === "string") return behind
+  if (bytes[at] === undefined) return "torn"
+  if (bytes[at++] !== 44) return "damaged"
+  return { crc, meta: at, end: at + size, length: at + size + behind + 1 }
 }
 
 const hexDigit = (byte: number): number =>

@@ -1,7 +1,6 @@
 /**
  * Looks for the commits of other processes while somebody watches.
  */
-import type * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
@@ -10,41 +9,41 @@ import * as Stream from "effect/Stream"
 import type { DriverError } from "../../ScopedError.ts"
 import type { Watchers } from "../watchers.ts"
 import type * as Fault from "./fault.ts"
+import { entryAt } from "./records.ts"
 import type { Store } from "./store.ts"
+import type { Time } from "./time.ts"
 
 /**
  * Never ends. When the journal cannot be read, all who watch are told.
  */
 export const make = (options: {
   readonly fs: FileSystem.FileSystem
-  readonly clock: Clock.Clock
+  readonly time: Time
   readonly directory: string
   readonly interval: Duration.Duration
   readonly store: Store
   readonly watchers: Watchers
   readonly turn: (look: Effect.Effect<void, Fault.Fault>) => Effect.Effect<void, DriverError>
-  /** Whether no operation runs. */
-  readonly idle: () => boolean
 }): Effect.Effect<void> => {
-  const { clock, store, watchers } = options
+  const { store, time, watchers } = options
   return Effect.suspend(() => {
-    let looked = clock.currentTimeMillisUnsafe()
+    let looked = time.now()
 
     const look = Effect.gen(function*() {
       const { records } = yield* store.current(true)
-      const now = clock.currentTimeMillisUnsafe()
+      const now = time.now()
       for (const name of watchers.names()) {
-        const expiresAt = records.entries.get(name)?.expiresAt ?? Infinity
-        if (expiresAt > looked && expiresAt <= now) watchers.hint(name)
+        const entry = records.entries.get(name)
+        if (entry === undefined) continue
+        if (entryAt(entry, looked)?.revision !== entryAt(entry, now)?.revision) watchers.hint(name)
       }
       looked = now
     })
 
     // The system tells of most changes at once. It does not everywhere and of all, so the interval stands.
     const nudged = Latch.makeUnsafe(false)
-    const nudge = Stream.runForEach(options.fs.watch(options.directory), () =>
-      // An operation that runs now reads on anyway.
-      Effect.sync(() => options.idle() && nudged.openUnsafe())).pipe(Effect.ignoreCause, Effect.andThen(Effect.never))
+    const nudge = Stream.runForEach(options.fs.watch(options.directory), () => Effect.sync(() => nudged.openUnsafe()))
+      .pipe(Effect.ignoreCause, Effect.andThen(Effect.never))
 
     const rounds = Effect.timeoutOption(nudged.await, options.interval).pipe(
       Effect.andThen(Effect.suspend(() => {

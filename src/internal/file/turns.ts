@@ -1,6 +1,5 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
 
 /**
@@ -11,35 +10,32 @@ import * as Semaphore from "effect/Semaphore"
  */
 export interface Turns {
   /**
-   * Runs an operation. What follows up a success belongs to the same turn, but the caller does not wait for it.
+   * Runs an operation, and then, beside others, what it gives. The operation may ask whether its caller still waits.
    */
-  readonly take: <A, E>(operation: Effect.Effect<A, E>, followUp?: Effect.Effect<void>) => Effect.Effect<A, E>
-  readonly idle: boolean
+  readonly take: <A, E>(
+    operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, E>, E>
+  ) => Effect.Effect<A, E>
 }
 
 export const make = (): Turns => {
   const semaphore = Semaphore.makeUnsafe(1)
-  let idle = true
   return {
-    get idle() {
-      return idle
-    },
-    take: <A, E>(operation: Effect.Effect<A, E>, followUp: Effect.Effect<void> = Effect.void) =>
+    take: <A, E>(operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, E>, E>) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(restore(semaphore.take(1)), () => {
-          idle = false
           const done = Deferred.makeUnsafe<A, E>()
-          return Effect.exit(operation).pipe(
-            Effect.flatMap((exit) => {
-              Deferred.doneUnsafe(done, exit)
-              return Exit.isSuccess(exit) ? followUp : Effect.void
-            }),
-            Effect.onExit(() => {
-              idle = true
-              return semaphore.release(1)
-            }),
+          let awaited = true
+          return Effect.suspend(() => operation(() => awaited)).pipe(
+            Effect.ensuring(semaphore.release(1)),
+            Effect.flatten,
+            Effect.onExit((exit) => Effect.sync(() => Deferred.doneUnsafe(done, exit))),
             Effect.forkDetach({ startImmediately: true, uninterruptible: true }),
-            Effect.andThen(restore(Deferred.await(done)))
+            Effect.andThen(restore(Deferred.await(done))),
+            Effect.onInterrupt(() =>
+              Effect.sync(() => {
+                awaited = false
+              })
+            )
           )
         })
       )
