@@ -697,6 +697,7 @@ describe("expiry and lost answers", () => {
         const brief = Scoped.make("brief", { schema: Schema.Int, initial: 0, idleTimeToLive: "1 second" })
         let runs = 0
         const bump = Scoped.update(brief, (n) => {
+          // oxlint-disable-next-line effect-scoped/pure-handlers -- it tells how often it runs
           runs++
           return [n, n + 1]
         })

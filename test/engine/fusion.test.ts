@@ -164,14 +164,13 @@ const Step = Schema.Struct({
 
 const targets = { a, b, ab: Scoped.all([a, b]), ba: Scoped.all([b, a]) }
 
-const perform = ({ act, by, scopes }: typeof Step.Type, log: Array<string>, at: number) => {
+const perform = ({ act, by, scopes }: typeof Step.Type) => {
   const target = targets[scopes] as unknown as Scoped.Scoped<ReadonlyArray<number>>
   const both = scopes.length === 2
   if (act === "remove") return Effect.asVoid(Scoped.remove(target))
   if (act === "look") return Scoped.get(target)
   return Scoped.updateResult(target, (state) => {
     const given = both ? state : [state as unknown as number]
-    log.push(`${at}: ${JSON.stringify(state)}`)
     if (act === "abort") return Result.fail(`aborted at ${JSON.stringify(state)}`)
     if (act === "throw") throw new Error(`thrown at ${JSON.stringify(state)}`)
     const next = act === "same"
@@ -187,13 +186,13 @@ it.effect.prop("fused updates give and leave what they would one at a time", [
   Effect.gen(function*() {
     const show = (exit: Exit.Exit<unknown, unknown>) =>
       Exit.isSuccess(exit) ? JSON.stringify(exit.value ?? null) : String(exit).split("\n")[0]!.replace(/\s+at .*/, "")
-    const alone = yield* Effect.forEach(steps, (step, i) => Effect.exit(perform(step, [], i))).pipe(
+    const alone = yield* Effect.forEach(steps, (step) => Effect.exit(perform(step))).pipe(
       Effect.bindTo("exits"),
       Effect.bind("left", () => Scoped.get(targets.ab)),
       Effect.bind("names", () => Stream.runCollect(Scoped.names())),
       Effect.provide(MemoryDriver.layer())
     )
-    const fused = yield* Effect.all(steps.map((step, i) => Effect.exit(perform(step, [], i))), {
+    const fused = yield* Effect.all(steps.map((step) => Effect.exit(perform(step))), {
       concurrency: "unbounded"
     }).pipe(
       Effect.bindTo("exits"),

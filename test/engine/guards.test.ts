@@ -119,6 +119,7 @@ describe("user code that throws", () => {
         for (const purity of ["freeze", "verify"] as const) {
           yield* Effect.provide(
             Effect.gen(function*() {
+              // oxlint-disable-next-line effect-scoped/pure-handlers -- what becomes of it is what is tested
               const rejecting = (async () => {
                 throw new Error("later")
               }) as never
