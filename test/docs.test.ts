@@ -20,6 +20,14 @@ describe("every code block of the documentation", () => {
   it.live("compiles", () => run("node_modules/.bin/tsc", ["-p", directory, "--pretty", "false"]), 60_000)
 
   blocks.forEach((block, i) => {
+    if (block.code.includes("@effect/vitest")) {
+      it.live(
+        `${block.place} passes`,
+        () => run("node_modules/.bin/vitest", ["run", "--config", "test/support/blocks.vitest.config.ts", files[i]!]),
+        60_000
+      )
+      return
+    }
     it.live(`${block.place} runs, and prints what it says`, () =>
       Effect.gen(function*() {
         const data = Path.join(directory, `run-${i}`)

@@ -26,10 +26,24 @@ export interface Store {
   readonly peer: Peer | undefined
 }
 
+/** Fibers that suspend and are resumed together, and nothing else. */
+const suspended = () => {
+  let waiting: Array<() => void> = []
+  const wake = () => {
+    const all = waiting
+    waiting = []
+    for (const resume of all) resume()
+  }
+  return Effect.callback<void>((resume) => {
+    waiting.push(() => resume(Effect.void))
+    if (waiting.length === 1) setImmediate(wake)
+  })
+}
+
 const memory: Effect.Effect<Store> = Effect.map(MemoryDriver.make(), (driver) => ({
   name: "memory",
   layer: Storage.layer(Effect.succeed(driver)),
-  peer: undefined
+  peer: { name: "suspend and resume a fiber", operation: suspended(), concurrency: [1, 64, 1_000] }
 }))
 
 const file: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function*() {
