@@ -69,6 +69,21 @@ describe("fusion", () => {
       assert.isTrue(exits.every(Exit.isSuccess))
     }))
 
+  it.effect("what is fused has no more scopes than the driver commits at once", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make()
+      const limited = { ...scripted.driver, limits: { ...scripted.driver.limits, scopesPerTransaction: 3 } }
+      const bump = (key: string) => Scoped.update(counts(key), (n) => [n, n + 1])
+      const both = (key: string) => Scoped.update(Scoped.all([a, counts(key)]), ([m, n]) => [n, [m + 1, n + 1]])
+      const keys = ["b", "c", "d", "e", "f"]
+      yield* Effect.gen(function*() {
+        for (const key of keys) yield* bump(key)
+        yield* Effect.all([bump("a"), ...keys.map(both)], { concurrency: "unbounded" })
+        assert.strictEqual(Math.max(...scripted.commits.flat().map(({ length }) => length)), 3)
+        assert.strictEqual(yield* Scoped.get(a), 6)
+      }).pipe(Effect.provide(Storage.layer(Effect.succeed(limited))))
+    }))
+
   it.effect("whoever does not work on what fails is not failed for it", () =>
     Effect.gen(function*() {
       const memory = yield* MemoryDriver.make()
