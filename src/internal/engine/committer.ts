@@ -187,7 +187,6 @@ export class Committer {
         if (done) yield* this.reply(runs[i]!)
       }
       this.metrics.answered(millis, this.lines.waiting, this.inFlight.size)
-      this.reader.wake()
     })
   }
 
@@ -292,6 +291,7 @@ export class Committer {
       cell.most = Infinity
       this.gather.unload(cell)
     }
+    this.reader.wake()
     if (this.inFlight.size === 0) this.onIdle?.()
   }
 
