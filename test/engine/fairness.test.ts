@@ -1,5 +1,5 @@
 /** Writers that want the same scope all the time. How fast they are is not looked at, only how they fare together. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Schema } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { TestClock } from "effect/testing"
@@ -80,5 +80,18 @@ describe("writers of one scope", () => {
       const claim = { name: "count", expected: "nobody:1", next: undefined, claim: "gone" }
       yield* driver.commit([[claim]])
       yield* Effect.timeout(Effect.provide(increment, near.counted.storage), "1 second")
+    }))
+
+  it.live("also where the clock is set back meanwhile", () =>
+    Effect.gen(function*() {
+      const driver = yield* MemoryDriver.make()
+      const near = yield* writer(driver)
+      yield* Effect.provide(increment, near.counted.storage)
+      yield* driver.commit([[{ name: "count", expected: "nobody:1", next: undefined, claim: "gone" }]])
+      const anHourAgo = Date.now() - 3_600_000
+      const clock = vi.spyOn(Date, "now").mockReturnValue(anHourAgo)
+      yield* Effect.timeout(Effect.provide(increment, near.counted.storage), "2 seconds").pipe(
+        Effect.ensuring(Effect.sync(() => clock.mockRestore()))
+      )
     }))
 })

@@ -288,7 +288,8 @@ export class Committer {
   private land(run: Run): void {
     this.inFlight.delete(run)
     for (const { cell } of run.slots) {
-      cell.most = Infinity
+      // Where one is to blame, the next may be, too.
+      cell.most *= 2
       this.gather.unload(cell)
     }
     this.reader.wake()

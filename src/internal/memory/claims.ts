@@ -4,7 +4,7 @@ import type { Transaction } from "../../Driver.ts"
 
 /**
  * How long a turn lasts that is not taken, in milliseconds: of the store's clock, or more of the machine's, for the clock
- * of a test may stand still.
+ * of a test may stand still, and any wall clock may be set back.
  */
 const lapse = 25
 const machineLapse = 250
@@ -41,16 +41,12 @@ export class Claims {
     return Effect.suspend(() => {
       const head = this.ahead(transaction)
       if (head === undefined) return Effect.void
-      const sleep = (clock: Clock.Clock, until: number) =>
-        Effect.provideService(
-          Effect.sleep(Math.max(until - clock.currentTimeMillisUnsafe(), 0)),
-          Clock.Clock,
-          clock
-        )
+      const sleep = (clock: Clock.Clock, millis: number) =>
+        Effect.provideService(Effect.sleep(Math.max(millis, 0)), Clock.Clock, clock)
       return Effect.raceAllFirst([
         this.moved,
-        sleep(this.clock, head.since + lapse),
-        sleep(this.machine, head.machineSince + machineLapse)
+        sleep(this.clock, head.since + lapse - this.clock.currentTimeMillisUnsafe()),
+        sleep(this.machine, head.machineSince + machineLapse - monotonic(this.machine))
       ]).pipe(Effect.andThen(this.turn(transaction)))
     })
   }
@@ -85,12 +81,12 @@ export class Claims {
 
   private lapsed({ machineSince, since }: Claim): boolean {
     return this.clock.currentTimeMillisUnsafe() >= since + lapse ||
-      this.machine.currentTimeMillisUnsafe() >= machineSince + machineLapse
+      monotonic(this.machine) >= machineSince + machineLapse
   }
 
   private begin(claim: Claim): void {
     claim.since = this.clock.currentTimeMillisUnsafe()
-    claim.machineSince = this.machine.currentTimeMillisUnsafe()
+    claim.machineSince = monotonic(this.machine)
   }
 
   private drop(name: string, place: number): void {
@@ -110,3 +106,5 @@ export class Claims {
     })
   })
 }
+
+const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
