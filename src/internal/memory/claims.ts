@@ -47,7 +47,11 @@ export class Claims {
         this.moved,
         sleep(this.clock, head.since + lapse - this.clock.currentTimeMillisUnsafe()),
         sleep(this.machine, head.machineSince + machineLapse - monotonic(this.machine))
-      ]).pipe(Effect.andThen(this.turn(transaction)))
+      ]).pipe(
+        // Whoever is woken is woken in the middle of somebody else's step.
+        Effect.andThen(Effect.yieldNow),
+        Effect.andThen(this.turn(transaction))
+      )
     })
   }
 
