@@ -160,7 +160,9 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
       Effect.suspend(() =>
         claims.none ? Effect.succeed(batch.map(decide)) : Effect.forEach(
           batch,
-          (transaction) => Effect.map(claims.turn(transaction), () => decide(transaction))
+          (transaction) => Effect.map(claims.turn(transaction), () => decide(transaction)),
+          // One that waits must not keep back another of its batch, for which somebody else may wait in turn.
+          { concurrency: "unbounded" }
         )
       ),
     changes: (names) => watchers.watch(names),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Equal, Exit, Fiber, Hash, Layer, Queue, Schema, Scope, Stream } from "effect"
+import { Effect, Equal, Exit, Fiber, Hash, Layer, Queue, Schedule, Schema, Scope, Stream } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { TestClock } from "effect/testing"
 
@@ -47,6 +47,21 @@ describe("changes", () => {
           assert.strictEqual(error._tag === "DriverError" && error.reason, "Closed")
         }
       }
+    }))
+
+  it.effect("fails where the driver's hints end again and again", () =>
+    Effect.gen(function*() {
+      const memory = yield* MemoryDriver.make()
+      let subscriptions = 0
+      const ending: Driver.Driver = {
+        ...memory,
+        changes: () => Stream.suspend(() => subscriptions++ < 10_000 ? Stream.empty : Stream.never)
+      }
+      const error = yield* Effect.flip(Stream.runDrain(Scoped.changes(Count))).pipe(
+        Effect.provide(Storage.layer(Effect.succeed(ending), { recovery: Schedule.recurs(3) }))
+      )
+      assert.strictEqual(error._tag === "DriverError" && error.operation, "changes")
+      assert.strictEqual(subscriptions, 4)
     }))
 
   it.effect("tells an expiry in its time, however late it began to watch", () =>

@@ -744,6 +744,36 @@ describe("expiry and lost answers", () => {
         assert.isAtMost(scripted.commits.length, 11)
       }), { recovery: Schedule.spaced("1 second"), retention: "2 minutes", timeout: "5 seconds" }))
 
+  it.effect("also not what waited for others that got no answer", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make({ parallelism: 1 })
+      const briefs = Scoped.family("brief", {
+        key: Schema.NumberFromString,
+        schema: Schema.Int,
+        initial: 0,
+        idleTimeToLive: "1 second"
+      })
+      const count = 20
+      // The answers to the first sendings are lost, then the store is silent until nobody remembers them.
+      for (let i = 0; i < count; i++) scripted.script.push(Scripted.lost)
+      const silent: Scripted.Scene = () =>
+        Effect.sync(() => scripted.script.push(silent)).pipe(Effect.andThen(Effect.never))
+      scripted.script.push(silent)
+      yield* Effect.gen(function*() {
+        const fibers = yield* Effect.forEach(
+          Array.from({ length: count }, (_, i) => i),
+          (i) => Effect.forkChild(Effect.flip(Scoped.update(briefs(i), (n) => [n, n + 1])))
+        )
+        yield* Effect.repeat(settle, { times: 20 })
+        for (let i = 0; i < 70; i++) yield* TestClock.adjust("1 second")
+        scripted.script.length = 0
+        for (let i = 0; i < 70; i++) yield* TestClock.adjust("1 second")
+        for (const fiber of fibers) assert.strictEqual((yield* Fiber.join(fiber))._tag, "AmbiguousCommitError")
+      }).pipe(
+        Effect.provide(Scripted.layer(scripted, { batchSize: 1, recovery: Schedule.spaced("1 second") }))
+      )
+    }))
+
   it.effect("a removal whose answer is lost is found by its tombstone", () =>
     scene((scripted, other) =>
       Effect.gen(function*() {

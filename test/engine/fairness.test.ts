@@ -1,5 +1,5 @@
 /** Writers that want the same scope all the time. How fast they are is not looked at, only how they fare together. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Schema } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { TestClock } from "effect/testing"
@@ -72,6 +72,42 @@ describe("writers of one scope", () => {
       yield* Fiber.join(running)
     }))
 
+  it.effect("of scopes and products of them, too: nobody waits in a circle or is left out", () =>
+    Effect.gen(function*() {
+      const driver = yield* MemoryDriver.make()
+      const travel = Effect.repeat(Effect.yieldNow, { times: 3 })
+      const remote: Driver.Driver = {
+        ...driver,
+        commit: (batch) => travel.pipe(Effect.andThen(driver.commit(batch)), Effect.tap(travel))
+      }
+      const a = Scoped.make("a", { schema: Schema.Int, initial: 0 })
+      const b = Scoped.make("b", { schema: Schema.Int, initial: 0 })
+      const both = ([m, n]: readonly [number, number]) => [0, [m + 1, n + 1]] as const
+      const [one, other] = [Scoped.update(a, (n) => [0, n + 1]), Scoped.update(b, (n) => [0, n + 1])]
+      const busy = yield* Effect.forEach([
+        [one, Scoped.update(Scoped.all([a, b]), both)],
+        [other, Scoped.update(Scoped.all([b, a]), both)],
+        [one],
+        [other]
+      ], (updates) =>
+        Effect.gen(function*() {
+          const counted = { done: 0 }
+          const storage = yield* Layer.build(Storage.layer(Effect.succeed(remote)))
+          for (const update of updates) {
+            yield* Effect.forkScoped(
+              Effect.forever(Effect.tap(update, () => Effect.sync(() => counted.done++))).pipe(Effect.provide(storage))
+            )
+          }
+          return counted
+        }))
+      const total = () => busy.reduce((sum, { done }) => sum + done, 0)
+      // A turn that has to lapse takes a quarter of a second.
+      const until = performance.now() + 5_000
+      while (total() < 1_000 && performance.now() < until) yield* Effect.yieldNow
+      assert.isAtLeast(total(), 1_000)
+      for (const { done } of busy) assert.isAtLeast(done, total() / busy.length / 4)
+    }))
+
   it.live("a turn that is not taken is lost in a moment", () =>
     Effect.gen(function*() {
       const driver = yield* MemoryDriver.make()
@@ -80,5 +116,18 @@ describe("writers of one scope", () => {
       const claim = { name: "count", expected: "nobody:1", next: undefined, claim: "gone" }
       yield* driver.commit([[claim]])
       yield* Effect.timeout(Effect.provide(increment, near.counted.storage), "1 second")
+    }))
+
+  it.live("also where the clock is set back meanwhile", () =>
+    Effect.gen(function*() {
+      const driver = yield* MemoryDriver.make()
+      const near = yield* writer(driver)
+      yield* Effect.provide(increment, near.counted.storage)
+      yield* driver.commit([[{ name: "count", expected: "nobody:1", next: undefined, claim: "gone" }]])
+      const anHourAgo = Date.now() - 3_600_000
+      const clock = vi.spyOn(Date, "now").mockReturnValue(anHourAgo)
+      yield* Effect.timeout(Effect.provide(increment, near.counted.storage), "2 seconds").pipe(
+        Effect.ensuring(Effect.sync(() => clock.mockRestore()))
+      )
     }))
 })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Result, Schema, Stream } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { DriverError } from "effect-scoped/ScopedError"
+import { TestClock } from "effect/testing"
 import * as Scripted from "../support/scripted.ts"
 
 const settle = Effect.yieldNow.pipe(Effect.repeat({ times: 20 }))
@@ -67,6 +68,21 @@ describe("fusion", () => {
       const other = Scoped.update(bc, ({ b, c }) => [b + c, { b: b - 1, c: c + 1 }])
       const { exits } = yield* together<unknown, unknown>([transfer, other, transfer, other])
       assert.isTrue(exits.every(Exit.isSuccess))
+    }))
+
+  it.effect("what is fused has no more scopes than the driver commits at once", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make()
+      const limited = { ...scripted.driver, limits: { ...scripted.driver.limits, scopesPerTransaction: 3 } }
+      const bump = (key: string) => Scoped.update(counts(key), (n) => [n, n + 1])
+      const both = (key: string) => Scoped.update(Scoped.all([a, counts(key)]), ([m, n]) => [n, [m + 1, n + 1]])
+      const keys = ["b", "c", "d", "e", "f"]
+      yield* Effect.gen(function*() {
+        for (const key of keys) yield* bump(key)
+        yield* Effect.all([bump("a"), ...keys.map(both)], { concurrency: "unbounded" })
+        assert.strictEqual(Math.max(...scripted.commits.flat().map(({ length }) => length)), 3)
+        assert.strictEqual(yield* Scoped.get(a), 6)
+      }).pipe(Effect.provide(Storage.layer(Effect.succeed(limited))))
     }))
 
   it.effect("whoever does not work on what fails is not failed for it", () =>
@@ -152,6 +168,43 @@ describe("fusion", () => {
         yield* Effect.all([set(1), set(1)], { concurrency: "unbounded" })
         assert.isUndefined(scripted.commits.at(-1)![0]![0]!.next)
       }).pipe(Effect.provide(Scripted.layer(scripted)))
+    }))
+
+  it.effect("a change that is taken back ends a lifetime that the scope has no more", () =>
+    Effect.gen(function*() {
+      const options = { schema: Schema.Int, initial: 0 }
+      const brief = Scoped.make("brief", { ...options, idleTimeToLive: "1 minute" })
+      const lasting = Scoped.make("brief", options)
+      const set = (to: number) => Scoped.update(lasting, (n) => [n, to])
+      yield* Scoped.update(brief, () => [0, 1])
+      yield* Effect.all([set(2), set(1)], { concurrency: "unbounded" })
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(yield* Scoped.get(lasting), 1)
+    }).pipe(Effect.provide(MemoryDriver.layer())))
+
+  it.effect("what a full store fails in crowds that are mixed is failed in few steps", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make()
+      const full: Driver.Driver = {
+        ...scripted.driver,
+        commit: (batch) => {
+          scripted.commits.push(batch)
+          return Effect.fail(Scripted.broken(false))
+        }
+      }
+      let runs = 0
+      const bump = Scoped.update(a, (n) => {
+        runs++
+        return [n, n + 1]
+      })
+      const errors = yield* Effect.all(
+        Array.from({ length: 500 }, (_, i) =>
+          Effect.flip<unknown, unknown, Storage.Storage>(i % 2 === 0 ? bump : transfer)),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.provide(Storage.layer(Effect.succeed(full))))
+      assert.strictEqual(errors.length, 500)
+      assert.isBelow(scripted.commits.length, 1_500)
+      assert.isBelow(runs, 3_000)
     }))
 })
 

@@ -1,7 +1,7 @@
 /** What the engine holds on to. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Schema } from "effect"
-import { MemoryDriver, Scoped, Storage } from "effect-scoped"
+import { Deferred, Effect, Fiber, Schedule, Schema } from "effect"
+import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Scripted from "../support/scripted.ts"
@@ -83,5 +83,61 @@ describe("memory", () => {
         concurrency: "unbounded"
       }).pipe(Effect.provide(Storage.layer(Effect.succeed(watched))))
       assert.isAtMost(most, 4 * large)
+    }))
+
+  const texts = Scoped.family("text", { key: Schema.NumberFromString, schema: Schema.String, initial: "" })
+  const append = (key: number) => Scoped.update(texts(key), (text) => [undefined, text + "x"])
+  const storeLarge = (store: Driver.Driver, key: number) =>
+    store.commit([[{
+      name: `text/${key}`,
+      expected: null,
+      next: { revision: `x:${key}1`, data: JSON.stringify("y".repeat(8 * mebibyte)) }
+    }]])
+  const keys = Array.from({ length: 9 }, (_, i) => i)
+
+  it.live("what was read for updates that are interrupted meanwhile makes room for others", () =>
+    Effect.gen(function*() {
+      const go = yield* Deferred.make<void>()
+      const scripted = yield* Scripted.make()
+      const driver = {
+        ...scripted.driver,
+        read: (names: ReadonlyArray<string>) =>
+          names.includes("text/0")
+            ? Effect.andThen(Deferred.await(go), scripted.store.read(names))
+            : scripted.store.read(names)
+      }
+      yield* Effect.forEach(keys, (key) => storeLarge(scripted.store, key))
+      yield* Effect.gen(function*() {
+        const updates = yield* Effect.forEach(keys, (key) => Effect.forkChild(append(key)))
+        yield* settle
+        yield* Fiber.interruptAll(updates)
+        yield* Deferred.succeed(go, undefined)
+        yield* settle
+        scripted.script.push((batch, commit) => Effect.andThen(Effect.sleep("2 seconds"), commit(batch)))
+        const busy = yield* Effect.forkChild(Scoped.update(Count, (n) => [n, n + 1]))
+        yield* settle
+        assert.strictEqual(yield* Effect.timeout(Scoped.get(texts(10)), "1 second"), "")
+        yield* Fiber.join(busy)
+      }).pipe(Effect.provide(Storage.layer(Effect.succeed(driver))))
+    }))
+
+  it.live("who waits for room is let in when what is in doubt is given up", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryDriver.make()
+      const driver = { ...store, commit: () => Effect.fail(Scripted.broken(true)) }
+      yield* Effect.forEach(keys, (key) => storeLarge(store, key))
+      yield* Effect.gen(function*() {
+        const updates = yield* Effect.forEach(keys, (key) => Effect.forkChild(Effect.flip(append(key))))
+        yield* Effect.sleep("500 millis")
+        const get = yield* Effect.forkChild(Scoped.get(Count))
+        for (const fiber of updates) assert.strictEqual((yield* Fiber.join(fiber))._tag, "AmbiguousCommitError")
+        assert.strictEqual(yield* Effect.timeout(Fiber.join(get), "1 second"), 0)
+      }).pipe(
+        Effect.provide(Storage.layer(Effect.succeed(driver), {
+          recovery: Schedule.spaced("1500 millis"),
+          timeout: "1 second",
+          retention: "2 seconds"
+        }))
+      )
     }))
 })

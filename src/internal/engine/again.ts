@@ -114,6 +114,11 @@ export class Again {
    */
   lost(run: Run, error: DriverError, giveUp: (reason: string, cause?: unknown) => void): void {
     const { lane } = run.slots[0]!.cell
+    const tooLate = () => {
+      const late = this.elapsed() - run.sentAt! > this.resendFor
+      if (late) giveUp(`${error.description}, and it was first sent too long ago to be sent again`)
+      return late
+    }
     const wait = Effect.gen({ self: this }, function*() {
       run.recovery ??= yield* Schedules.stepper(this.recovery, this.clock)
       return yield* run.recovery(undefined)
@@ -123,10 +128,8 @@ export class Again {
         giveUp(`${error.description}, and the storage's "recovery" schedule failed`, exit.cause)
       } else if (exit.value === undefined) {
         giveUp(`${error.description}, also when it was sent again`)
-      } else if (this.elapsed() - run.sentAt! > this.resendFor) {
-        giveUp(`${error.description}, and it was first sent too long ago to be sent again`)
-      } else {
-        lane.outbox.push(run)
+      } else if (!tooLate()) {
+        lane.outbox.push({ run, tooLate })
         this.lines.wake(lane)
       }
     })

@@ -13,6 +13,8 @@ export interface Calls {
   readonly commit: (batch: ReadonlyArray<Transaction>) => Effect.Effect<ReadonlyArray<Verdict | DriverError>>
   /** What to fail with where something in here failed that should not. */
   readonly broken: (cause: unknown) => DriverError
+  /** What to fail with where hints end. */
+  readonly ended: DriverError
   /** What to fail with once the layer is closed. */
   readonly closed: DriverError
 }
@@ -23,7 +25,12 @@ export type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 export const make = (driver: Driver, timeout: Duration.Duration, run: Run): Calls => {
   type Operation = "read" | "commit"
 
-  const error = (operation: Operation, reason: DriverError["reason"], description: string, cause?: unknown) =>
+  const error = (
+    operation: DriverError["operation"],
+    reason: DriverError["reason"],
+    description: string,
+    cause?: unknown
+  ) =>
     new DriverError({
       driver: driver.name,
       operation,
@@ -87,6 +94,7 @@ export const make = (driver: Driver, timeout: Duration.Duration, run: Run): Call
         return checked instanceof DriverError ? batch.map(() => checked) : checked
       }),
     broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),
+    ended: error("changes", "Unknown", "its hints came to an end. Report this to its authors"),
     closed: error("commit", "Closed", "the storage layer was closed. Keep it open for as long as it is used")
   }
 }

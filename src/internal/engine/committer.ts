@@ -187,7 +187,6 @@ export class Committer {
         if (done) yield* this.reply(runs[i]!)
       }
       this.metrics.answered(millis, this.lines.waiting, this.inFlight.size)
-      this.reader.wake()
     })
   }
 
@@ -289,9 +288,11 @@ export class Committer {
   private land(run: Run): void {
     this.inFlight.delete(run)
     for (const { cell } of run.slots) {
-      cell.most = Infinity
+      // Where one is to blame, the next may be, too.
+      cell.most *= 2
       this.gather.unload(cell)
     }
+    this.reader.wake()
     if (this.inFlight.size === 0) this.onIdle?.()
   }
 

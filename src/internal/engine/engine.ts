@@ -169,6 +169,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
         hints: driver.changes(target.parts.map((part) => lines.nameOf(part.name))),
         look: look(target),
         recovery: options.recovery,
+        ended: Calls.about(target.scope, calls.ended),
         closed: Effect.mapError(Deferred.await(closing), (error) => Calls.about(target.scope, error))
       })
     })

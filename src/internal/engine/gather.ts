@@ -73,11 +73,22 @@ export class Gather {
     cell.loaded = 0
   }
 
+  /** Gives back what was read for a cell that nobody waits for any more. Tells whether there was anything. */
+  private unwanted(cell: Cell): boolean {
+    if (cell.line.head !== undefined || cell.loaded === 0) return false
+    this.unload(cell)
+    return true
+  }
+
   /** Fills a batch for a moment. Tells whether there is more to do before it is sent. */
   fill(lane: Lane, batch: Batch): boolean {
     const { clock } = this.env
     const until = clock.currentTimeMillisUnsafe() + slice
-    while (lane.outbox.length > 0 && !this.full(batch)) this.add(batch, lane.outbox.shift()!)
+    while (lane.outbox.length > 0 && !this.full(batch) && clock.currentTimeMillisUnsafe() < until) {
+      const { run, tooLate } = lane.outbox.shift()!
+      // It may have waited for long, behind others that got no answer.
+      if (!tooLate()) this.add(batch, run)
+    }
     const unfinished = lane.unfinished.shift()
     if (unfinished !== undefined) this.go(unfinished, lane, batch, until)
     for (const cell of lane.ready) {
@@ -85,7 +96,7 @@ export class Gather {
       lane.ready.delete(cell)
       const head = this.lines.startable(cell)
       if (head === undefined) {
-        if (!cell.busy && cell.line.head === undefined) this.unload(cell)
+        if (!cell.busy && this.unwanted(cell)) this.reader.wake()
         continue
       }
       if (head.cells.some((cell) => cell.known === undefined)) {
@@ -138,7 +149,10 @@ export class Gather {
           cell.loaded = record?.data?.length ?? 0
           this.loaded += cell.loaded
         }
-        if (--missing === 0) this.lines.free(cells)
+        if (--missing > 0) return
+        // Whoever they were read for may be gone.
+        for (const cell of cells) this.unwanted(cell)
+        this.lines.free(cells)
       })
     }
   }

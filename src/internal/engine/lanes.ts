@@ -2,6 +2,12 @@ import type { Driver } from "../../Driver.ts"
 import type { Cell } from "./cell.ts"
 import type { Run } from "./run.ts"
 
+/** A run to be sent again, unless it is too late for that: then it is given up. */
+export interface Resend {
+  readonly run: Run
+  readonly tooLate: () => boolean
+}
+
 /** What travels to one part of the backend. */
 export class Lane {
   /** Cells whose head may be able to start. */
@@ -9,7 +15,7 @@ export class Lane {
   /** Runs that need more time for their handlers. */
   readonly unfinished: Array<Run> = []
   /** Runs to be sent again. */
-  readonly outbox: Array<Run> = []
+  readonly outbox: Array<Resend> = []
   /** How many turns are under way. */
   turns = 0
   /** Whether a turn is about to begin. It will take what comes in meanwhile: no need for another. */

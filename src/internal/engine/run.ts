@@ -110,12 +110,13 @@ export class Run {
     return earliest
   }
 
-  /** Whether an update heads all of its lines, and those that are not held yet can be. */
+  /** Whether an update heads all of its lines, and those that are not held yet can be, and be committed with the rest. */
   private reaches({ cells, places }: Update): boolean {
-    if (cells.length > this.slots.length && cells.length > this.env.scopesPerTransaction) return false
-    return cells.every((cell, i) =>
-      cell.line.first === places[i] && (this.slotOf(cell) !== undefined || !cell.busy && cell.known !== undefined)
-    )
+    let room = this.env.scopesPerTransaction - this.slots.length
+    return cells.every((cell, i) => {
+      if (cell.line.first !== places[i]) return false
+      return this.slotOf(cell) !== undefined || !cell.busy && cell.known !== undefined && room-- > 0
+    })
   }
 
   private slotOf(cell: Cell): Slot | undefined {

@@ -31,6 +31,11 @@ export class Slot {
     this.baseFault = this.fault
   }
 
+  /** Whether it matters when the state was last changed: it expires, or the stored one does. */
+  private get expires(): boolean {
+    return this.part.idleTimeToLive !== undefined || this.known.expiresAt !== Infinity
+  }
+
   /** The latest sequence in the stored revision. */
   get latest(): number {
     return Revision.latest(this.known.revision)
@@ -61,7 +66,7 @@ export class Slot {
   /** Goes on with what was accepted. Tells whether that is a change. */
   leave(held: Held | undefined): boolean {
     if (held === this.held) return false
-    if (this.part.idleTimeToLive !== undefined && !this.renewed) {
+    if (this.expires && !this.renewed) {
       this.renewed = held !== undefined && (this.held === undefined || !sameText(held, this.held))
     }
     this.held = held

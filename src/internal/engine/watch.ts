@@ -24,6 +24,8 @@ export const watch = (options: {
   readonly hints: Stream.Stream<string, DriverError>
   readonly look: Effect.Effect<Sight, ScopedError>
   readonly recovery: Schedule.Schedule<unknown>
+  /** What to fail with where the hints end again and again: a driver's hints go on for ever. */
+  readonly ended: DriverError
   /** Fails when the layer closes. */
   readonly closed: Effect.Effect<never, DriverError>
 }): Stream.Stream<unknown, ScopedError> =>
@@ -41,7 +43,9 @@ export const watch = (options: {
         }))
         step ??= yield* Schedules.stepper(options.recovery, options.clock)
         const delay = yield* step(undefined)
-        if (delay === undefined && Result.isFailure(ended)) return yield* Queue.fail(hints, ended.failure)
+        if (delay === undefined) {
+          return yield* Queue.fail(hints, Result.isFailure(ended) ? ended.failure : options.ended)
+        }
       }
     })
     yield* Effect.forkScoped(Effect.catchCause(listen, (cause) => Queue.failCause(hints, cause)))

@@ -4,13 +4,15 @@ import type { Transaction } from "../../Driver.ts"
 
 /**
  * How long a turn lasts that is not taken, in milliseconds: of the store's clock, or more of the machine's, for the clock
- * of a test may stand still.
+ * of a test may stand still, and any wall clock may be set back.
  */
 const lapse = 25
 const machineLapse = 250
 
 interface Claim {
   readonly writer: string
+  /** The order in which transactions came and claims were made, at whatever names. */
+  readonly ticket: number
   /** When its turn began, by both clocks. */
   since: number
   machineSince: number
@@ -25,6 +27,7 @@ interface Claim {
 export class Claims {
   private readonly queues = new Map<string, Array<Claim>>()
   private readonly waiting = new Set<() => void>()
+  private tickets = 0
   private readonly clock: Clock.Clock
   private readonly machine: Clock.Clock = Clock.Clock.defaultValue()
 
@@ -36,22 +39,29 @@ export class Claims {
     return this.queues.size === 0
   }
 
-  /** Waits until it is nobody else's turn. */
+  /**
+   * Waits until it is nobody else's turn: nobody's who claimed a name before this transaction came, or before its writer
+   * claimed one of its names. So whoever waits is not overtaken for ever, and no two wait for each other.
+   */
   turn(transaction: Transaction): Effect.Effect<void> {
+    return Effect.suspend(() => this.after(transaction, this.tickets++))
+  }
+
+  private after(transaction: Transaction, arrival: number): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const head = this.ahead(transaction)
+      const head = this.ahead(transaction, arrival)
       if (head === undefined) return Effect.void
-      const sleep = (clock: Clock.Clock, until: number) =>
-        Effect.provideService(
-          Effect.sleep(Math.max(until - clock.currentTimeMillisUnsafe(), 0)),
-          Clock.Clock,
-          clock
-        )
+      const sleep = (clock: Clock.Clock, millis: number) =>
+        Effect.provideService(Effect.sleep(Math.max(millis, 0)), Clock.Clock, clock)
       return Effect.raceAllFirst([
         this.moved,
-        sleep(this.clock, head.since + lapse),
-        sleep(this.machine, head.machineSince + machineLapse)
-      ]).pipe(Effect.andThen(this.turn(transaction)))
+        sleep(this.clock, head.since + lapse - this.clock.currentTimeMillisUnsafe()),
+        sleep(this.machine, head.machineSince + machineLapse - monotonic(this.machine))
+      ]).pipe(
+        // Whoever is woken is woken in the middle of somebody else's step.
+        Effect.andThen(Effect.yieldNow),
+        Effect.andThen(this.after(transaction, arrival))
+      )
     })
   }
 
@@ -63,7 +73,7 @@ export class Claims {
       if (committed) {
         if (place !== -1) this.drop(name, place)
       } else if (claim !== undefined && place === -1) {
-        const added = { writer: claim, since: 0, machineSince: 0 }
+        const added = { writer: claim, ticket: this.tickets++, since: 0, machineSince: 0 }
         this.begin(added)
         if (queue === undefined) this.queues.set(name, [added])
         else queue.push(added)
@@ -72,10 +82,14 @@ export class Claims {
   }
 
   /** Somebody else whose turn it is. */
-  private ahead(transaction: Transaction): Claim | undefined {
+  private ahead(transaction: Transaction, arrival: number): Claim | undefined {
+    let own = arrival
+    for (const { claim, name } of transaction) {
+      for (const { ticket, writer } of this.queues.get(name) ?? []) if (writer === claim) own = Math.min(own, ticket)
+    }
     for (const { claim, name } of transaction) {
       for (let head = this.queues.get(name)?.[0]; head !== undefined; head = this.queues.get(name)?.[0]) {
-        if (head.writer === claim) break
+        if (head.writer === claim || head.ticket > own) break
         if (!this.lapsed(head)) return head
         this.drop(name, 0)
       }
@@ -85,12 +99,12 @@ export class Claims {
 
   private lapsed({ machineSince, since }: Claim): boolean {
     return this.clock.currentTimeMillisUnsafe() >= since + lapse ||
-      this.machine.currentTimeMillisUnsafe() >= machineSince + machineLapse
+      monotonic(this.machine) >= machineSince + machineLapse
   }
 
   private begin(claim: Claim): void {
     claim.since = this.clock.currentTimeMillisUnsafe()
-    claim.machineSince = this.machine.currentTimeMillisUnsafe()
+    claim.machineSince = monotonic(this.machine)
   }
 
   private drop(name: string, place: number): void {
@@ -110,3 +124,5 @@ export class Claims {
     })
   })
 }
+
+const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
