@@ -1,6 +1,6 @@
 /** That handlers were fused cannot be told from what anybody gets or sees. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Result, Schema, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Result, Schedule, Schema, Stream } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { DriverError } from "effect-scoped/ScopedError"
 import { TestClock } from "effect/testing"
@@ -205,6 +205,44 @@ describe("fusion", () => {
       assert.strictEqual(errors.length, 500)
       assert.isBelow(scripted.commits.length, 1_500)
       assert.isBelow(runs, 3_000)
+    }))
+
+  it.effect("updates that were refused together keep to their own schedule when they are parted", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryDriver.make()
+      let commits = 0
+      const intrude = Effect.forEach(
+        ["count/a", "count/b"],
+        (name) =>
+          Effect.flatMap(store.read([name]), ([record]) =>
+            store.commit([[{
+              name,
+              expected: record?.revision ?? null,
+              next: { revision: `other:${(1_000_000 + ++commits).toString(36)}`, data: "5" }
+            }]]))
+      )
+      const driver: Driver.Driver = {
+        ...store,
+        commit: (batch) => Effect.sleep("3 millis").pipe(Effect.andThen(intrude), Effect.andThen(store.commit(batch)))
+      }
+      const retry = Schedule.recurs(4)
+      const ends = yield* Effect.gen(function*() {
+        const product = yield* Effect.forkChild(
+          Scoped.update(ab, ({ a, b }) => [0, { a: a + 1, b: b + 1 }], { retry })
+        )
+        const singles = yield* Effect.forEach(
+          [a, b],
+          (scope) => Effect.forkChild(Effect.flip(Scoped.update(scope, (n) => [0, n + 1], { retry })))
+        )
+        yield* settle
+        yield* Fiber.interrupt(product).pipe(Effect.forkChild)
+        for (let i = 0; i < 100; i++) yield* TestClock.adjust("1 millis")
+        return yield* Effect.forEach(singles, Fiber.join)
+      }).pipe(Effect.provide(Storage.layer(Effect.succeed(driver))))
+      assert.deepStrictEqual(
+        ends.map((error) => error._tag === "ConflictError" && error.attempts),
+        [5, 5]
+      )
     }))
 })
 

@@ -53,16 +53,37 @@ export class Again {
         continue
       }
       update.phase = "waiting"
-      update.attempts ??= first ??= { count: 0, since: this.elapsed(), changed: new Set(), step: undefined }
+      update.attempts ??= first ??= {
+        count: 0,
+        size: 0,
+        since: this.elapsed(),
+        changed: new Set(),
+        step: undefined,
+        behind: 0
+      }
       const group = groups.get(update.attempts)
       if (group === undefined) groups.set(update.attempts, [update])
       else group.push(update)
     }
-    for (const [attempts, updates] of groups) {
+    for (const [together, updates] of groups) {
+      const attempts = this.parted(together, updates)
       attempts.count++
       for (const { part } of changed) attempts.changed.add(part.scope)
       this.tryAgain(attempts, updates)
     }
+  }
+
+  /** Who is refused without those that it was refused with before goes on by itself, from where they were. */
+  private parted(attempts: Attempts, updates: ReadonlyArray<Update>): Attempts {
+    if (attempts.count === 0 || attempts.size === updates.length) {
+      attempts.size = updates.length
+      return attempts
+    }
+    attempts.size -= updates.length
+    const { changed, count, since } = attempts
+    const own = { count, size: updates.length, since, changed: new Set(changed), step: undefined, behind: count }
+    for (const update of updates) update.attempts = own
+    return own
   }
 
   private tryAgain(attempts: Attempts, updates: ReadonlyArray<Update>): void {
@@ -74,7 +95,8 @@ export class Again {
         : this.exhausted(attempts, updates)
     }
     const wait = Effect.gen({ self: this }, function*() {
-      attempts.step ??= yield* Schedules.stepper(retry, this.clock)
+      const behind = Array.from({ length: attempts.behind }, (_, i) => ({ scope, attempts: i + 1 }))
+      attempts.step ??= yield* Schedules.stepper(retry, this.clock, behind)
       return yield* attempts.step({ scope, attempts: attempts.count })
     })
     this.asleep.add(updates)

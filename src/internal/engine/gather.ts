@@ -82,9 +82,9 @@ export class Gather {
 
   /** Fills a batch for a moment. Tells whether there is more to do before it is sent. */
   fill(lane: Lane, batch: Batch): boolean {
-    const { clock } = this.env
-    const until = clock.currentTimeMillisUnsafe() + slice
-    while (lane.outbox.length > 0 && !this.full(batch) && clock.currentTimeMillisUnsafe() < until) {
+    const { steady } = this.env
+    const until = steady() + slice
+    while (lane.outbox.length > 0 && !this.full(batch) && steady() < until) {
       const { run, tooLate } = lane.outbox.shift()!
       // It may have waited for long, behind others that got no answer.
       if (!tooLate()) this.add(batch, run)
@@ -92,7 +92,7 @@ export class Gather {
     const unfinished = lane.unfinished.shift()
     if (unfinished !== undefined) this.go(unfinished, lane, batch, until)
     for (const cell of lane.ready) {
-      if (this.full(batch) || clock.currentTimeMillisUnsafe() >= until) break
+      if (this.full(batch) || steady() >= until) break
       lane.ready.delete(cell)
       const head = this.lines.startable(cell)
       if (head === undefined) {

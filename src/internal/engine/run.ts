@@ -15,6 +15,8 @@ import { fusible, type Update } from "./update.ts"
 /** What running handlers needs to know of its storage. */
 export interface Environment {
   readonly clock: Clock.Clock
+  /** For how long code has run, in milliseconds. */
+  readonly steady: () => number
   /** The largest state that can be stored, in bytes. */
   readonly dataBytes: number
   readonly scopesPerTransaction: number
@@ -73,17 +75,17 @@ export class Run {
   }
 
   /**
-   * Takes and runs what waits, until `until` on the engine's clock. Tells whether it is done; it goes on when called
+   * Takes and runs what waits, until `until` by the steady clock. Tells whether it is done; it goes on when called
    * again otherwise.
    */
   advance(until: number): boolean {
-    const { clock } = this.env
-    let now = clock.currentTimeMillisUnsafe()
+    const { steady } = this.env
+    let now = steady()
     for (let update = this.pick(); update !== undefined; update = this.pick()) {
       this.take(update)
       const before = now
       this.apply(update)
-      now = clock.currentTimeMillisUnsafe()
+      now = steady()
       this.spent += now - before
       if (now >= until) return this.pick() === undefined
     }

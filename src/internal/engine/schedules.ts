@@ -21,16 +21,21 @@ export const recovery: Schedule.Schedule<unknown> = Schedule.min([
 /** Waits for as long as the schedule says, and tells how long that was; `undefined` when it is exhausted. */
 export type Step<Input> = (input: Input) => Effect.Effect<Duration.Duration | undefined>
 
-/** A schedule that is stepped by hand. Unlike a timer, a delay of zero takes no time at all. */
+/**
+ * A schedule that is stepped by hand. Unlike a timer, a delay of zero takes no time at all. The first `behind` steps are
+ * gone without waiting, for whoever went them with others before.
+ */
 export const stepper = <Input>(
   schedule: Schedule.Schedule<unknown, Input>,
-  clock: Clock.Clock
+  clock: Clock.Clock,
+  behind: ReadonlyArray<Input> = []
 ): Effect.Effect<Step<Input>> =>
-  Effect.map(
-    Schedule.toStep(schedule),
-    (step) => (input) =>
+  Effect.gen(function*() {
+    const step = yield* Schedule.toStep(schedule)
+    for (const input of behind) yield* Effect.ignore(step(clock.currentTimeMillisUnsafe(), input))
+    return (input) =>
       Effect.matchEffect(step(clock.currentTimeMillisUnsafe(), input), {
         onFailure: () => Effect.undefined,
         onSuccess: ([, delay]) => Duration.isZero(delay) ? Effect.succeed(delay) : Effect.as(Effect.sleep(delay), delay)
       })
-  )
+  })

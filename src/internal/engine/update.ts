@@ -88,14 +88,18 @@ export class Update {
   }
 }
 
-/** Attempts that updates made together: they step their schedule together. */
+/** Attempts that updates made together: they step their schedule together, for as long as they are refused together. */
 export interface Attempts {
   count: number
+  /** How many updates these are. */
+  size: number
   /** When the first was refused, in milliseconds. */
   readonly since: number
   /** The scopes that others changed meanwhile. */
   readonly changed: Set<string>
   step: Step<Refusal> | undefined
+  /** How many steps a new schedule has to go first. */
+  readonly behind: number
 }
 
 /**

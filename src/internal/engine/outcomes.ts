@@ -1,0 +1,192 @@
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Verdict } from "../../Driver.ts"
+import { AmbiguousCommitError, type DriverError, NotReplicatedError } from "../../ScopedError.ts"
+import type { Again } from "./again.ts"
+import { about } from "./calls.ts"
+import { toKnown } from "./cell.ts"
+import type { Flights } from "./flights.ts"
+import { type Batch, slice } from "./gather.ts"
+import type { Lane } from "./lanes.ts"
+import type { Lines } from "./lines.ts"
+import type { Metrics } from "./metrics.ts"
+import type { Report } from "./report.ts"
+import type { Run } from "./run.ts"
+import type { Update } from "./update.ts"
+import { decide } from "./verdict.ts"
+
+/** From the store's verdicts to the callers: what became of a run is told, or tried again. */
+export class Outcomes {
+  private readonly clock: Clock.Clock
+  private readonly steady: () => number
+  private readonly tick: () => number
+  private readonly lines: Lines
+  private readonly flights: Flights
+  private readonly again: Again
+  private readonly report: Report
+  private readonly metrics: Metrics
+  /** What to fail with once the layer is closed. */
+  private readonly closed: DriverError
+
+  constructor(options: {
+    readonly clock: Clock.Clock
+    readonly steady: () => number
+    readonly tick: () => number
+    readonly lines: Lines
+    readonly flights: Flights
+    readonly again: Again
+    readonly report: Report
+    readonly metrics: Metrics
+    readonly closed: DriverError
+  }) {
+    this.clock = options.clock
+    this.steady = options.steady
+    this.tick = options.tick
+    this.lines = options.lines
+    this.flights = options.flights
+    this.again = options.again
+    this.report = options.report
+    this.metrics = options.metrics
+    this.closed = options.closed
+  }
+
+  /** Reads the answer to a run. Tells whether its outcomes can go out. */
+  conclude(run: Run, answer: Verdict | DriverError, lane: Lane, asOf: number): boolean {
+    const decision = decide(run, answer)
+    // A verdict is about one moment, in which all its records were current.
+    const moment = this.tick()
+    const now = this.clock.currentTimeMillisUnsafe()
+    if (decision._tag === "InDoubt" || decision._tag === "Failed") this.report.silent(lane, decision.error)
+    else this.report.answered(lane)
+    switch (decision._tag) {
+      case "Applied": {
+        if (run.doubt) this.report.doubtEnds("applied")
+        const known = decision.current === undefined
+          ? run.after(asOf, moment)
+          : decision.current.map((record) => toKnown(record, asOf, moment, now))
+        run.slots.forEach(({ cell, known: before }, i) => {
+          cell.known = known[i]!
+          // A commit at the first attempt shows that nobody is in the way any more.
+          cell.known.contended = before.contended && run.refusedBefore
+        })
+        this.lines.free(run.slots.map((slot) => slot.cell))
+        if (decision.shortfall !== undefined) warn(run, decision.shortfall)
+        this.metrics.applied(run.updates.length)
+        return true
+      }
+      case "NotApplied": {
+        if (run.doubt) this.report.doubtEnds("not applied")
+        run.slots.forEach(({ cell, known: before }, i) => {
+          cell.known = toKnown(decision.current[i]!, asOf, moment, now)
+          const overtaken = run.refusedBefore && cell.known.revision !== before.revision
+          cell.known.contended = before.contended || overtaken
+        })
+        this.lines.free(run.slots.map((slot) => slot.cell))
+        this.metrics.refused(run.updates.length)
+        this.again.refused(run, decision.current)
+        lane.hurry = true
+        this.flights.land(run)
+        return false
+      }
+      case "Failed":
+        // Whoever works on other scopes than the rest may have failed for their sake, or they for his.
+        if (run.updates.some((update) => update.cells.length !== run.slots.length)) {
+          this.halve(run)
+        } else {
+          this.lines.free(run.slots.map((slot) => slot.cell))
+          this.failAll(run.updates, decision.error)
+          this.flights.land(run)
+        }
+        return false
+      case "InDoubt":
+        if (!run.doubt) this.report.doubtBegins(run.scope, decision.error)
+        run.doubt = true
+        this.metrics.doubted()
+        this.again.lost(run, decision.error, (reason, cause) => {
+          this.giveUp(run, reason, decision.error, cause)
+        })
+        return false
+      case "Unknowable":
+        this.giveUp(run, decision.reason)
+        return false
+    }
+  }
+
+  // Whoever gets an answer goes on at once, inside `settle`. Many of them must not keep the event loop.
+  reply(run: Run): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      let until = this.steady() + slice
+      let next = 0
+      const some = (): Effect.Effect<void> => {
+        while (next < run.updates.length) {
+          const update = run.updates[next++]!
+          update.settle(update.outcome)
+          const now = this.steady()
+          if (now < until) continue
+          until = now + slice
+          return Effect.flatMap(Effect.yieldNow, some)
+        }
+        this.flights.land(run)
+        return Effect.void
+      }
+      return some()
+    })
+  }
+
+  failAll(updates: ReadonlyArray<Update>, error: DriverError): void {
+    for (const update of updates) update.settle(Exit.fail(about(update.target.scope, error)))
+  }
+
+  /** Runs half of the updates alone, to find out which of them is to blame for a failure. */
+  halve(run: Run): void {
+    const { slots, updates } = run
+    for (const update of updates) update.phase = "waiting"
+    this.flights.land(run)
+    for (const { cell } of slots) cell.most = Math.ceil(updates.length / 2)
+    if (this.flights.closing) this.failAll(updates, this.closed)
+    else this.lines.rejoin(updates, true)
+    this.lines.free(slots.map((slot) => slot.cell))
+  }
+
+  private forget(run: Run): void {
+    for (const { cell } of run.slots) cell.known = undefined
+    this.lines.free(run.slots.map((slot) => slot.cell))
+  }
+
+  /** Ends a run of which nobody will know whether it was applied. */
+  private giveUp(run: Run, reason: string, error?: DriverError, cause?: unknown): void {
+    if (run.doubt) this.report.doubtEnds("unknown")
+    this.forget(run)
+    const about_ = cause ?? (error === undefined ? undefined : about(run.scope, error))
+    for (const update of run.updates) {
+      const scope = update.target.scope
+      // Whoever changes nothing has nothing that could be applied.
+      if (!update.wrote && error !== undefined) update.settle(Exit.fail(about(scope, error)))
+      else {
+        update.settle(Exit.fail(
+          new AmbiguousCommitError({ scope, reason, ...about_ !== undefined && { cause: about_ } })
+        ))
+      }
+    }
+    this.flights.land(run)
+  }
+
+  /** Fails what a turn held that came to an end which should not be. */
+  abort({ answered, concluded, runs }: Batch, exit: Exit.Exit<unknown>): void {
+    for (const run of [...answered, ...runs.slice(concluded)]) {
+      if (!this.flights.has(run)) continue
+      this.forget(run)
+      for (const update of run.updates) update.settle(exit)
+      this.flights.land(run)
+    }
+  }
+}
+
+const warn = ({ updates }: Run, reason: string): void => {
+  for (const update of updates) {
+    if (update.wrote && Exit.isSuccess(update.outcome)) {
+      update.outcome = Exit.fail(new NotReplicatedError({ scope: update.target.scope, reason }))
+    }
+  }
+}
