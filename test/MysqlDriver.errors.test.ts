@@ -197,6 +197,18 @@ describe("a MySQL server says no", () => {
       for (const other of others) other.destroy()
       yield* Effect.retry(put(late), { times: 100, while: ({ reason }) => reason === "Unavailable" })
     }))
+
+  it.live("to one prepared statement too many", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port)
+      yield* query(server.url, "SET GLOBAL max_prepared_stmt_count=0")
+      const error = yield* Effect.flip(put(driver))
+      says(error, "Unavailable", "max_prepared_stmt_count")
+      assert.isFalse(error.inDoubt)
+      yield* query(server.url, "SET GLOBAL max_prepared_stmt_count=DEFAULT")
+      yield* put(driver)
+    }))
 })
 
 describe("sizes", () => {
