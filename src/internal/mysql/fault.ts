@@ -98,7 +98,6 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 1180:
     case 1242:
     case 3101:
-    case 1047:
     case 1615:
       return ["Unavailable", `other transactions were in the way, time and again (${message}): try again`, "again"]
     case 1205:
@@ -118,6 +117,12 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 1836:
     case 3100:
       return ["Forbidden", `the server is read-only (${message}): connect to the primary`, "primary"]
+    case 1047:
+      return [
+        "Unavailable",
+        `the node takes no statements (${message}): is it cut off from its cluster, or still joining it?`,
+        "primary"
+      ]
     case 1044:
     case 1142:
     case 1143:
