@@ -182,7 +182,7 @@ describe("a MySQL server says no", () => {
       yield* query(server.url, "CREATE USER 'ada'@'%'")
       yield* query(server.url, "GRANT ALL ON test.* TO 'ada'@'%'")
       const url = `mysql://ada@127.0.0.1:${server.port}/test`
-      const driver = yield* MysqlDriver.make({ url: Redacted.make(url), timeout })
+      const driver = yield* MysqlDriver.make({ url: Redacted.make(url) })
       const others = yield* Effect.forEach(Array.from({ length: 9 }), () => connection(url))
       const names = Array.from({ length: 8 }, () => fresh())
       // The one connection that there is serves them all.

@@ -69,8 +69,7 @@ const borrow = [
   `SET SESSION ${limits}`,
   "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 ]
-const giveBack =
-  "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table," +
+const giveBack = "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table," +
   "sql_select_limit=@effect_scoped_select"
 
 const isReadOnly = "SELECT @@GLOBAL.read_only AS is_read_only"
