@@ -82,6 +82,25 @@ describe("after a switchover", () => {
         })
       )
     }))
+
+  it.live("has nothing to do with other options that forbid a statement", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connectAs("root", network)
+      const name = fresh()
+      const first = yield* create(driver, name)
+      const message = "The server is running with the --max-session-mem-used option so it cannot execute this statement"
+      const reply = network.replace(name, errorPacket(1290, message))
+      const refused = yield* Effect.forkChild(Effect.flip(read(driver, name)), { startImmediately: true })
+      // By then the reply in whose place it comes is there, and lost.
+      yield* Effect.sleep(100)
+      reply.letGo()
+      const error = yield* Fiber.join(refused)
+      assert.strictEqual(error.reason, "Unknown")
+      assert.include(error.message, "--max-session-mem-used")
+      assert.deepStrictEqual(yield* read(driver, name), first)
+    }))
 })
 
 describe("a node that is cut off from its cluster", () => {
