@@ -182,7 +182,7 @@ describe("a MySQL server says no", () => {
       yield* query(server.url, "CREATE USER 'ada'@'%'")
       yield* query(server.url, "GRANT ALL ON test.* TO 'ada'@'%'")
       const url = `mysql://ada@127.0.0.1:${server.port}/test`
-      const driver = yield* MysqlDriver.make({ url: Redacted.make(url), timeout })
+      const driver = yield* MysqlDriver.make({ url: Redacted.make(url) })
       const others = yield* Effect.forEach(Array.from({ length: 9 }), () => connection(url))
       const names = Array.from({ length: 8 }, () => fresh())
       // The one connection that there is serves them all.
@@ -196,6 +196,18 @@ describe("a MySQL server says no", () => {
       }
       for (const other of others) other.destroy()
       yield* Effect.retry(put(late), { times: 100, while: ({ reason }) => reason === "Unavailable" })
+    }))
+
+  it.live("to one prepared statement too many", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port)
+      yield* query(server.url, "SET GLOBAL max_prepared_stmt_count=0")
+      const error = yield* Effect.flip(put(driver))
+      says(error, "Unavailable", "max_prepared_stmt_count")
+      assert.isFalse(error.inDoubt)
+      yield* query(server.url, "SET GLOBAL max_prepared_stmt_count=DEFAULT")
+      yield* put(driver)
     }))
 })
 

@@ -1,6 +1,6 @@
 /** Servers that stop being the primary, connections that died without a word, and answers that are lies. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted, Stream } from "effect"
+import { Effect, Fiber, Redacted, Schedule, Stream } from "effect"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import { inspect } from "node:util"
 import type { DriverError } from "../src/ScopedError.ts"
@@ -81,6 +81,46 @@ describe("after a switchover", () => {
           until: (found) => found?.revision === second.revision
         })
       )
+    }))
+
+  it.live("has nothing to do with other options that forbid a statement", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connectAs("root", network)
+      const name = fresh()
+      const first = yield* create(driver, name)
+      const message = "The server is running with the --max-session-mem-used option so it cannot execute this statement"
+      const reply = network.replace(name, errorPacket(1290, message))
+      const refused = yield* Effect.forkChild(Effect.flip(read(driver, name)), { startImmediately: true })
+      // By then the reply in whose place it comes is there, and lost.
+      yield* Effect.sleep(100)
+      reply.letGo()
+      const error = yield* Fiber.join(refused)
+      assert.strictEqual(error.reason, "Unknown")
+      assert.include(error.message, "--max-session-mem-used")
+      assert.deepStrictEqual(yield* read(driver, name), first)
+    }))
+})
+
+describe("a node that is cut off from its cluster", () => {
+  it.live("is waited for, within the call's time", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connectAs("root", network)
+      const name = fresh()
+      const first = yield* create(driver, name)
+      const reply = errorPacket(1047, "WSREP has not yet prepared node for application use")
+      const refuse = Effect.sync(() => network.replace(name, reply).letGo())
+      const refusing = yield* Effect.forkChild(
+        Effect.repeat(Effect.andThen(refuse, Effect.sleep(1)), Schedule.upTo(Schedule.forever, { duration: 700 })),
+        { startImmediately: true }
+      )
+      const [found, millis] = yield* timed(read(driver, name))
+      assert.deepStrictEqual(found, first)
+      assert.isAtLeast(millis, 600)
+      yield* Fiber.join(refusing)
     }))
 })
 

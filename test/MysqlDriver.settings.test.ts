@@ -108,6 +108,7 @@ describe("whatever a server is set to", () => {
         yield* query(server.url, `SET GLOBAL autocommit=${i % 2}`)
         yield* query(server.url, `SET GLOBAL completion_type=${i % 3}`)
         yield* query(server.url, "SET GLOBAL innodb_lock_wait_timeout=2")
+        yield* query(server.url, "SET GLOBAL sql_select_limit=5")
         const single = Mysql.createPool({ uri: server.url, ...taste })
         const multiple = Promised.createPool({ uri: server.url, ...taste, rowsAsArray: true, multipleStatements: true })
         yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all([single.promise().end(), multiple.end()])))
@@ -148,7 +149,9 @@ describe("a pool that was given", () => {
       const server = yield* mysqlServer()
       const pool = Promised.createPool({ uri: server.url, connectionLimit: 1 })
       yield* Effect.addFinalizer(() => Effect.promise(() => pool.end().catch(() => {})))
-      const settings = "SELECT @@autocommit, @@sql_mode, @@innodb_lock_wait_timeout, @@character_set_client"
+      const settings = "SELECT @@autocommit, @@sql_mode, @@innodb_lock_wait_timeout, @@lock_wait_timeout, " +
+        "@@sql_select_limit, @@character_set_client"
+      yield* Effect.promise(() => pool.query("SET SESSION sql_select_limit=500"))
       const before = yield* Effect.promise(() => pool.query(settings))
       yield* Effect.scoped(
         Effect.gen(function*() {

@@ -101,8 +101,10 @@ const template = Effect.fnUntraced(function*(engine: Engine): Effect.fn.Return<s
   if (yield* attempt(() => exists(path))) return path
   const work = yield* temporaryDirectory
   const data = Path.join(work, "data")
+  // Several of them may be at it, and a server that starts removes what it takes for its own leftovers.
+  const env = { ...process.env, TMPDIR: work }
   if (!engine.mariadb) {
-    yield* attempt(() => run(engine.command, [...base(engine), `--datadir=${data}`, "--initialize-insecure"]))
+    yield* attempt(() => run(engine.command, [...base(engine), `--datadir=${data}`, "--initialize-insecure"], { env }))
   } else if (engine.args.length === 0) {
     const script = yield* binary(["mariadb-install-db"], "mariadb-server")
     yield* attempt(() =>
@@ -114,10 +116,10 @@ const template = Effect.fnUntraced(function*(engine: Engine): Effect.fn.Return<s
         "--skip-test-db",
         "--skip-name-resolve",
         "--innodb-log-file-size=8M"
-      ])
+      ], { env })
     )
   } else {
-    yield* attempt(() => bootstrap(engine, data))
+    yield* attempt(() => bootstrap(engine, data, env))
   }
   // Another process may be making it too: whoever is first wins.
   yield* attempt(async () => {
@@ -130,12 +132,13 @@ const template = Effect.fnUntraced(function*(engine: Engine): Effect.fn.Return<s
 })
 
 /** What `mariadb-install-db` does, for a server that was unpacked and not installed. */
-const bootstrap = async (engine: Engine, data: string) => {
+const bootstrap = async (engine: Engine, data: string, env: NodeJS.ProcessEnv) => {
   const share = `${engine.args.at(-1)!.replace("--basedir=", "")}/share/mariadb`
   await Fs.mkdir(Path.join(data, "mysql"), { recursive: true })
   const scripts = ["mariadb_system_tables.sql", "mariadb_performance_tables.sql", "mariadb_system_tables_data.sql"]
   const sql = await Promise.all(scripts.map((name) => Fs.readFile(Path.join(share, name), "utf8")))
-  const child = run(engine.command, [...base(engine), `--datadir=${data}`, "--bootstrap", "--skip-grant-tables"])
+  const args = [...base(engine), `--datadir=${data}`, "--bootstrap", "--skip-grant-tables"]
+  const child = run(engine.command, args, { env })
   child.child.stdin!.end(`SET @auth_root_socket=NULL, @skip_auth_anonymous=1;\nUSE mysql;\n${sql.join("\n")}\n`)
   await child
 }
@@ -162,7 +165,6 @@ export const mysqlServer = Effect.fnUntraced(
           `--datadir=${data}`,
           `--socket=${Path.join(directory, "socket")}`,
           `--pid-file=${Path.join(directory, "pid")}`,
-          // A server that starts removes what it takes for its own leftovers.
           `--tmpdir=${directory}`,
           `--port=${port}`,
           "--bind-address=127.0.0.1",

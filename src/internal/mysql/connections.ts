@@ -45,12 +45,14 @@ export interface Connections {
 export const lockWait = 1_000
 
 /**
- * What our own connections are set to. An operation that finds a row locked must come back in time to try again. The
- * rest is what most servers have anyway.
+ * An operation that finds a row locked must come back in time to try again. And a row that a query leaves out would count
+ * as a record that there is not.
  */
+const limits = "innodb_lock_wait_timeout=1,lock_wait_timeout=1,sql_select_limit=18446744073709551615"
+
+/** What our own connections are set to; besides the limits it is what most servers have anyway. */
 const session = [
-  "SET SESSION autocommit=1,sql_mode='STRICT_TRANS_TABLES',sql_safe_updates=0,innodb_lock_wait_timeout=1," +
-  "lock_wait_timeout=1",
+  `SET SESSION autocommit=1,sql_mode='STRICT_TRANS_TABLES',sql_safe_updates=0,${limits}`,
   "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 ]
 
@@ -62,11 +64,13 @@ const rollback = "ROLLBACK AND NO CHAIN NO RELEASE"
 // open on it was given up.
 const borrow = [
   rollback,
-  "SET @effect_scoped_row=@@SESSION.innodb_lock_wait_timeout,@effect_scoped_table=@@SESSION.lock_wait_timeout",
-  "SET SESSION innodb_lock_wait_timeout=1,lock_wait_timeout=1",
+  "SET @effect_scoped_row=@@SESSION.innodb_lock_wait_timeout,@effect_scoped_table=@@SESSION.lock_wait_timeout," +
+  "@effect_scoped_select=@@SESSION.sql_select_limit",
+  `SET SESSION ${limits}`,
   "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 ]
-const giveBack = "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table"
+const giveBack = "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table," +
+  "sql_select_limit=@effect_scoped_select"
 
 const isReadOnly = "SELECT @@GLOBAL.read_only AS is_read_only"
 

@@ -98,7 +98,7 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
     case 1180:
     case 1242:
     case 3101:
-    case 1047:
+    case 1615:
       return ["Unavailable", `other transactions were in the way, time and again (${message}): try again`, "again"]
     case 1205:
     case 3572:
@@ -111,10 +111,18 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
         "wait"
       ]
     case 1290:
+      // Any option that stands in the way has this number.
+      return /read.only/i.test(message) ? byNumber(1836, message) : undefined
     case 1792:
     case 1836:
     case 3100:
       return ["Forbidden", `the server is read-only (${message}): connect to the primary`, "primary"]
+    case 1047:
+      return [
+        "Unavailable",
+        `the node takes no statements (${message}): is it cut off from its cluster, or still joining it?`,
+        "primary"
+      ]
     case 1044:
     case 1142:
     case 1143:
@@ -174,6 +182,8 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
         `too many connections (${message}): raise max_connections, or lower the size of the pools`,
         "later"
       ]
+    case 1461:
+      return ["Unavailable", `too many prepared statements (${message}): raise max_prepared_stmt_count`]
     case 1129:
       return ["Unavailable", `the server has blocked this host (${message}): run FLUSH HOSTS`]
     case 1053:
