@@ -221,7 +221,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
           "read",
           Effect.mapError(
             read.records(names.map((name) => prefix + name)),
-            (fault) => Fault.toDriverError(fault, "read")
+            (fault) => Fault.toDriverError(fault, "read", fault.key?.slice(prefix.length))
           )
         ),
       commit: (batch) => open("commit", commit(batch)),

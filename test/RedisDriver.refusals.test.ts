@@ -2,13 +2,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Logger, Stream } from "effect"
 import type { Transaction } from "../src/Driver.ts"
+import * as Scoped from "../src/Scoped.ts"
 import { DriverError } from "../src/ScopedError.ts"
 import {
   check,
   commit,
+  counter,
   create,
   driver,
+  increment,
   large,
+  layer,
   prefix,
   record,
   refusal,
@@ -209,6 +213,38 @@ describe("a Redis server", { concurrent: true }, () => {
       }
       yield* setUser(server, ...needed.split(" "), `~${prefix}*`, `&${prefix}*`)
       assert.isTrue(yield* commit(yield* driver(server, user), transaction()))
+    }))
+
+  it.live("that refuses some of the keys answers those who ask for the others at the same moment", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      yield* setUser(server, ...needed.split(" "), `~${prefix}a*`, `~${prefix}foreign`, `&${prefix}*`)
+      yield* server.call("set", `${prefix}foreign`, "?")
+      const names = ["a1", "b", "a2", "foreign", "a3"]
+      const outcomes = <A, E, R>(effect: (name: string) => Effect.Effect<A, E, R>) =>
+        Effect.forEach(names, (name) => Effect.result(effect(name)), { concurrency: "unbounded" }).pipe(
+          Effect.map((results) => results.map((one) => one._tag === "Success" ? one.success : String(one.failure)))
+        )
+      yield* Effect.gen(function*() {
+        for (const count of [1, 2, 3]) {
+          const updated = yield* outcomes((name) => increment(counter(name)))
+          const found = yield* outcomes((name) => Scoped.get(counter(name)))
+          for (const results of [updated, found]) {
+            assert.deepStrictEqual([results[0], results[2], results[4]], [count, count, count])
+            assert.match(String(results[1]), /"b".*NOPERM/)
+            assert.match(String(results[3]), /"foreign".*holds something/)
+          }
+        }
+      }).pipe(Effect.provide(layer(server, user)))
+      // Also where it is one commit that all of them travel in.
+      const redis = yield* driver(server, user)
+      const answers = yield* redis.commit(["x", "a4", "y", "a5"].map((name) => create(name)))
+      assert.deepStrictEqual(answers.map((answer) => "committed" in answer && answer.committed), [
+        false,
+        true,
+        false,
+        true
+      ])
     }))
 
   it.live("whose user may not publish commits whole transactions, and says that nobody hears of them", () =>

@@ -135,7 +135,7 @@ export const make = (env: {
     const alone: Array<Batch.Chunk> = []
     for (const [i, chunk] of chunks.all.entries()) {
       const { reply } = outcomes[i]!
-      if (reply._tag === "Fault" && reply.remedy?._tag === "Alone" && chunk.places.length > 1) {
+      if (reply._tag === "Fault" && Fault.isPartial(reply) && chunk.places.length > 1) {
         for (const place of chunk.places) alone.push(chunks.alone(place, chunk.slot, batch[place]!))
       } else {
         yield* settle(answers, refusals, batch, chunk, outcomes[i]!)
