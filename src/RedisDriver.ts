@@ -45,7 +45,7 @@
  *   +subscribe +ssubscribe +unsubscribe +sunsubscribe +ping +scan +info`, with the keys and channels that begin with the
  *   prefix (`~effect-scoped:*` and `&effect-scoped:*`), and on a cluster `+cluster|slots +cluster|info +asking`; for the
  *   options `wait` and `waitAof` also those commands. Without `PUBLISH` updates go on, and `Scoped.changes` fails where
- *   that is found out.
+ *   commits find that out.
  *
  * @since 0.1.0
  */

@@ -14,6 +14,7 @@ import {
   record,
   refusal,
   says,
+  setUser,
   stored,
   write
 } from "./redis/helpers.ts"
@@ -175,6 +176,23 @@ describe("an update in Redis", { concurrent: true }, () => {
       assert.deepStrictEqual(yield* redis.read(["a"]), [null])
       assert.isBelow(performance.now() - start, 900)
       assert.strictEqual(hints.length, 2)
+    }))
+
+  it.live("that is sent again by one who may not replicate it leaves no doubt about what goes with it", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      if ((yield* version(primary)) < 7) return
+      const rights = ["+@all", "-publish", `~${prefix}*`, `&${prefix}*`]
+      yield* setUser(primary, ...rights)
+      const user = { username: "app", password: "secret" }
+      const redis = yield* driver(primary, { ...user, wait: { replicas: 0 } })
+      const first = record()
+      assert.isTrue(yield* commit(redis, create("a", first)))
+      yield* setUser(primary, ...rights, "-set", `(+set ~${prefix}b)`)
+      const [b, a] = yield* redis.commit([create("b"), create("a", first)])
+      assert.deepStrictEqual(b, { committed: true })
+      assert.include(String(a), "NOPERM")
+      assert.strictEqual(yield* stored(primary, "b"), 1)
     }))
 
   it.live("that is sent again leaves what it only checked as it was", () =>

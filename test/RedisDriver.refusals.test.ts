@@ -1,6 +1,6 @@
 /** Servers that answer, but not with what was wanted. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Logger, Stream } from "effect"
+import { Duration, Effect, Fiber, Logger, Schedule, Stream } from "effect"
 import type { Transaction } from "../src/Driver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import { DriverError } from "../src/ScopedError.ts"
@@ -276,8 +276,19 @@ describe("a Redis server", { concurrent: true }, () => {
           assert.deepStrictEqual(yield* redis.read(names), [first, first, first])
           says(yield* Fiber.join(hints), "Forbidden", "PUBLISH")
           says(yield* Effect.flip(Stream.runDrain(redis.changes(["x"]))), "Forbidden", "PUBLISH")
-          assert.isTrue(yield* commit(redis, [write(names[1]!, first, record())]))
+          const second = record()
+          // What writes nothing tells nothing of hints.
+          for (let i = 0; i < 2; i++) assert.isTrue(yield* commit(redis, [check(names[0]!, first)]))
+          assert.isTrue(yield* commit(redis, [write(names[1]!, first, second)]))
+          const others = yield* Effect.forkChild(
+            Stream.runCollect(Stream.take(redis.changes(["x"]), 2)).pipe(
+              Effect.retry(Schedule.spaced("50 millis")),
+              Effect.timeout("5 seconds")
+            )
+          )
           yield* setUser(server, ...rules, `~${prefix}*`, `&${prefix}*`)
+          // Who commits nothing any more watches again, too.
+          assert.strictEqual((yield* Fiber.join(others)).length, 2)
           assert.isTrue(yield* commit(redis, [write(names[2]!, first, record())]))
           assert.strictEqual((yield* Stream.runCollect(Stream.take(redis.changes(["x"]), 2))).length, 2)
         }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))

@@ -142,7 +142,7 @@ while i <= count do
     if band(op, 4) ~= 0 then
       writes = writes + 1
       if band(op, 8) ~= 0 then removes = true end
-      if waits and revision and find(argv[at], ':' .. revision, 1, true) then mine = key end
+      if waits and revision and find(argv[at], ':' .. revision, 1, true) then mine = i end
       at = at + 1
     end
     if band(op, 16) ~= 0 then at = at + 1 end
@@ -197,9 +197,11 @@ while i <= count do
       verdict[j - first + 1] = record
     end
     if mine then
-      local answer = pcall(publish, mine, '')
+      local key = keys[mine]
+      local answer = pcall(publish, key, '')
       if type(answer) == 'table' then
-        redis.call('SET', mine, redis.call('GETRANGE', mine, 0, -1), 'KEEPTTL')
+        answer = pcall('SET', key, pcall('GETRANGE', key, 0, -1), 'KEEPTTL')
+        if answer.err then fault = (mine - first) .. ' ' .. answer.err end
       end
     end
   end
