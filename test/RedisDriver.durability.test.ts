@@ -1,6 +1,7 @@
 /** What `wait` and `waitAof` promise. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
+import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import {
   check,
@@ -19,7 +20,7 @@ import {
   write
 } from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
-import { flags, redisReplica, type RedisServer, redisServer, until, version } from "./servers/redis.ts"
+import { flags, redisCluster, redisReplica, type RedisServer, redisServer, until, version } from "./servers/redis.ts"
 
 /** Makes a replica lag: what it has acknowledged stays as it is. */
 const lagging = Effect.fnUntraced(function*(primary: RedisServer, replica: RedisServer) {
@@ -207,3 +208,29 @@ describe("an update in Redis", { concurrent: true }, () => {
       assert.deepStrictEqual(yield* redis.read(["absent", "a"]), [null, first])
     }))
 })
+
+it.live("an update whose answer was lost waits for replicas as well when it is sent again to a cluster", () =>
+  Effect.gen(function*() {
+    const cluster = yield* redisCluster()
+    const natMap: { [address: string]: { readonly host: string; readonly port: number } } = {}
+    let dropped = 0
+    let drops = false
+    for (const { port } of [...cluster.masters, ...cluster.replicas]) {
+      const wire = yield* proxy(port)
+      natMap[`127.0.0.1:${port}`] = { host: "127.0.0.1", port: wire.port }
+      wire.inspect = (answer) => !(drops && answer.includes("*1\r\n:1") && dropped++ === 0)
+    }
+    yield* Effect.gen(function*() {
+      assert.strictEqual(yield* increment(counter("a")), 1)
+      for (const replica of cluster.replicas) yield* replica.signal("SIGSTOP")
+      drops = true
+      assert.strictEqual((yield* Effect.flip(increment(counter("a"))))._tag, "NotReplicatedError")
+      assert.isAbove(dropped, 0)
+      for (const replica of cluster.replicas) yield* replica.signal("SIGCONT")
+      assert.strictEqual(yield* Scoped.get(counter("a")), 2)
+    }).pipe(Effect.provide(RedisDriver.layer({
+      cluster: cluster.nodes,
+      clusterOptions: { natMap },
+      wait: { replicas: 1, timeout: "600 millis" }
+    })))
+  }))
