@@ -211,6 +211,14 @@ describe("the Redis driver", { concurrent: true }, () => {
       }
     }))
 
+  it.live("remembers revisions for long enough where calls may take long", () =>
+    Effect.gen(function*() {
+      const { url } = yield* redisServer()
+      for (const options of [{ timeout: "40 seconds" }, { wait: { replicas: 0, timeout: "40 seconds" } }] as const) {
+        yield* Effect.provide(increment(counter("a")), RedisDriver.layer({ url, ...options }))
+      }
+    }))
+
   it.live("does not wait for replicas longer than the storage waits for an answer", () =>
     Effect.gen(function*() {
       const layer = RedisDriver.layer({ wait: { replicas: 1, timeout: "3 seconds" } }, { timeout: "3 seconds" })

@@ -297,6 +297,24 @@ describe("a Redis server", { concurrent: true }, () => {
       }
     }))
 
+  it.live("whose user may listen to some of the channels hints at those, and says so of the others", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      if ((yield* version(server)) < 6.2) return
+      yield* setUser(server, ...needed.split(" "), `~${prefix}*`, `&${prefix}a*`)
+      const redis = yield* driver(server, user)
+      const hints = new Map([["a", 0], ["ab", 0]])
+      const listen = (name: string) =>
+        Stream.runForEach(redis.changes([name]), () => Effect.sync(() => hints.set(name, hints.get(name)! + 1)))
+      const listening = yield* Effect.forkChild(Effect.all([listen("a"), listen("ab")], { concurrency: 2 }))
+      const refused = yield* Effect.forkChild(Effect.flip(Stream.runDrain(redis.changes(["b"]))))
+      says(yield* Fiber.join(refused), "Forbidden", "NOPERM")
+      yield* until("both are listened to", Effect.sync(() => [...hints.values()].every((count) => count === 2)))
+      assert.isTrue(yield* commit(yield* driver(server), create("ab")))
+      yield* until("a hint", Effect.sync(() => hints.get("ab")! > 2))
+      assert.isUndefined(listening.pollUnsafe())
+    }))
+
   it.live("without commands that are needed says so, and is in no doubt", () =>
     Effect.gen(function*() {
       for (const renamed of ["SET", "GETRANGE", "EXISTS", "EVALSHA", "INFO"]) {

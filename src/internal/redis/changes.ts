@@ -87,7 +87,8 @@ export const make = Effect.fnUntraced(function*(env: {
           }))
         },
         heard: (channel) => watchers.hint(channel.slice(prefix.length)),
-        fail: (fault) => watchers.fail(Fault.toDriverError(fault, "changes"))
+        fail: (fault) => watchers.fail(Fault.toDriverError(fault, "changes")),
+        refused: (channel, fault) => watchers.fail(Fault.toDriverError(fault, "changes"), channel.slice(prefix.length))
       })
     })
   })
