@@ -44,7 +44,7 @@
  * - A user with restricted permissions needs `+evalsha +eval +getrange +strlen +exists +pttl +set +del +publish +spublish
  *   +subscribe +ssubscribe +unsubscribe +sunsubscribe +ping +scan +info`, with the keys and channels that begin with the
  *   prefix (`~effect-scoped:*` and `&effect-scoped:*`), and on a cluster `+cluster|slots +cluster|info +asking`; for the
- *   options `wait` and `waitAof` also those commands. Without `PUBLISH` updates go on, and `Scoped.changes` fails where
+ *   options `wait` and `waitAof` also those commands, and for a database other than 0 `+select`. Without `PUBLISH` updates go on, and `Scoped.changes` fails where
  *   commits find that out.
  *
  * @since 0.1.0

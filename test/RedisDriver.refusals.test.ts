@@ -65,7 +65,8 @@ describe("a Redis server", { concurrent: true }, () => {
       yield* server.call("set", `${prefix}empty`, "")
       yield* server.call("set", `${prefix}long`, `9999::${"x".repeat(1000)}`)
       yield* server.call("set", `${prefix}short`, "3::a:1x")
-      for (const name of ["string", "hash", "empty", "long", "short"]) {
+      yield* server.call("set", `${prefix}huge`, `${"9".repeat(30)}::x`)
+      for (const name of ["string", "hash", "empty", "long", "short", "huge"]) {
         says(yield* refusal(redis, create(name)), "Corrupt", JSON.stringify(prefix + name).slice(1, -1))
         says(
           yield* refusal(redis, [write("new", null, record()), write(name, null, record())]),
@@ -84,7 +85,7 @@ describe("a Redis server", { concurrent: true }, () => {
       const names = yield* Stream.runCollect(redis.names(""))
       assert.deepStrictEqual(
         names.toSorted(),
-        ["empty", "hash", "long", "short", "string"].map((name) => `beside ${name}`)
+        ["empty", "hash", "huge", "long", "short", "string"].map((name) => `beside ${name}`)
       )
     }))
 

@@ -90,6 +90,12 @@ export const late = (address: string, millis: number): Fault =>
     inDoubt: true
   })
 
+/** The server has not got the database, or gives it to nobody. */
+export const database = (address: string, { cause, said }: Fault): Fault =>
+  make("Forbidden", `${address} refuses to SELECT the database that is asked for (${said}): set another "db"`, {
+    cause
+  })
+
 /** There was no connection to send it on. */
 export const unreachable = (address: string, cause?: unknown): Fault =>
   make(

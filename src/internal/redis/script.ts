@@ -42,7 +42,7 @@ local function look(key)
     return true, nil, nil, nil, type(found) == 'table' and found.err or 'FOREIGN'
   end
   local _, at, length, retention = find(head, '^(%d+):(%d*):')
-  if not at then return true, nil, nil, nil, 'FOREIGN' end
+  if not at or #length > 9 then return true, nil, nil, nil, 'FOREIGN' end
   local last = at + tonumber(length)
   if last >= 256 then
     head = pcall('GETRANGE', key, 0, last)
