@@ -234,3 +234,17 @@ it.live("an update whose answer was lost waits for replicas as well when it is s
       wait: { replicas: 1, timeout: "600 millis" }
     })))
   }))
+
+it.live("updates of many slots of a cluster wait for replicas together, also when they are the first", () =>
+  Effect.gen(function*() {
+    const cluster = yield* redisCluster()
+    for (const replica of cluster.replicas) yield* replica.signal("SIGSTOP")
+    const start = performance.now()
+    const names = Array.from({ length: 60 }, (_, i) => `n${i}`)
+    const errors = yield* Effect.forEach(names, (name) => Effect.flip(increment(counter(name))), {
+      concurrency: "unbounded"
+    }).pipe(Effect.provide(RedisDriver.layer({ cluster: cluster.nodes, wait: { replicas: 1, timeout: "600 millis" } })))
+    assert.isTrue(errors.every(({ _tag }) => _tag === "NotReplicatedError"))
+    assert.isBelow(performance.now() - start, 6_000)
+    for (const replica of cluster.replicas) yield* replica.signal("SIGCONT")
+  }))
