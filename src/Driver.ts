@@ -107,7 +107,8 @@ export type Verdict =
  * - `lane`: which part of the backend a name belongs to, where these can be slow one by one, such as the nodes of a
  *   cluster. Batches hold names of one lane only, and each lane has `parallelism` of its own. It may change its mind
  *   about a name. Default: all in one.
- * - `read`: the current records in the order of `names`, `null` for none.
+ * - `read`: the current records in the order of `names`, `null` for none. An error that is about one of several names
+ *   says so in its `scope`: the others are read without it then.
  * - `commit`: a verdict for each transaction of the batch, in order. A transaction that failed on its own while others
  *   got their verdicts has the `DriverError` in its place.
  * - `changes`: hints that a name may have changed ("look again"): at least one after the last change, also across

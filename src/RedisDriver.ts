@@ -44,8 +44,8 @@
  * - A user with restricted permissions needs `+evalsha +eval +getrange +strlen +exists +pttl +set +del +publish +spublish
  *   +subscribe +ssubscribe +unsubscribe +sunsubscribe +ping +scan +info`, with the keys and channels that begin with the
  *   prefix (`~effect-scoped:*` and `&effect-scoped:*`), and on a cluster `+cluster|slots +cluster|info +asking`; for the
- *   options `wait` and `waitAof` also those commands. Without `PUBLISH` updates go on, and `Scoped.changes` fails where
- *   that is found out.
+ *   options `wait` and `waitAof` also those commands, and for a database other than 0 `+select`. Without `PUBLISH` updates go on, and `Scoped.changes` fails where
+ *   commits find that out.
  *
  * @since 0.1.0
  */
@@ -221,7 +221,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
           "read",
           Effect.mapError(
             read.records(names.map((name) => prefix + name)),
-            (fault) => Fault.toDriverError(fault, "read")
+            (fault) => Fault.toDriverError(fault, "read", fault.key?.slice(prefix.length))
           )
         ),
       commit: (batch) => open("commit", commit(batch)),

@@ -41,7 +41,7 @@ export interface Options {
   readonly recovery?: Schedule.Schedule<unknown> | undefined
   /**
    * How long the revision of a removed or expired scope is remembered: for so long after a commit its mark can be found
-   * in the store, whatever became of the state. At least twice the `timeout`. Default: 1 minute.
+   * in the store, whatever became of the state. At least twice the `timeout`. Default: 1 minute, or more where the `timeout` wants it.
    */
   readonly retention?: Duration.Input | undefined
   /** How long a call to the driver may take. Default: 5 seconds. */
@@ -125,7 +125,10 @@ export const layer = <E, R>(
 // Options that cannot be: a mistake in the program, to be told at once.
 const check = (options: Options) => {
   const timeout = Duration.fromInput(options.timeout ?? "5 seconds")
-  const retention = Duration.fromInput(options.retention ?? "1 minute")
+  const retention = Option.flatMap(
+    timeout,
+    (timeout) => Duration.fromInput(options.retention ?? Duration.max(Duration.minutes(1), Duration.times(timeout, 2)))
+  )
   const { batchSize = 256, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
   if (Option.isNone(timeout) || !Duration.isFinite(timeout.value) || !Duration.isPositive(timeout.value)) {
     return `"timeout" must be a finite duration of more than nothing, and is ${String(options.timeout)}`

@@ -1,6 +1,7 @@
 /** What `wait` and `waitAof` promise. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
+import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import {
   check,
@@ -14,11 +15,12 @@ import {
   record,
   refusal,
   says,
+  setUser,
   stored,
   write
 } from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
-import { flags, redisReplica, type RedisServer, redisServer, until, version } from "./servers/redis.ts"
+import { flags, redisCluster, redisReplica, type RedisServer, redisServer, until, version } from "./servers/redis.ts"
 
 /** Makes a replica lag: what it has acknowledged stays as it is. */
 const lagging = Effect.fnUntraced(function*(primary: RedisServer, replica: RedisServer) {
@@ -177,6 +179,23 @@ describe("an update in Redis", { concurrent: true }, () => {
       assert.strictEqual(hints.length, 2)
     }))
 
+  it.live("that is sent again by one who may not replicate it leaves no doubt about what goes with it", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      if ((yield* version(primary)) < 7) return
+      const rights = ["+@all", "-publish", `~${prefix}*`, `&${prefix}*`]
+      yield* setUser(primary, ...rights)
+      const user = { username: "app", password: "secret" }
+      const redis = yield* driver(primary, { ...user, wait: { replicas: 0 } })
+      const first = record()
+      assert.isTrue(yield* commit(redis, create("a", first)))
+      yield* setUser(primary, ...rights, "-set", `(+set ~${prefix}b)`)
+      const [b, a] = yield* redis.commit([create("b"), create("a", first)])
+      assert.deepStrictEqual(b, { committed: true })
+      assert.include(String(a), "NOPERM")
+      assert.strictEqual(yield* stored(primary, "b"), 1)
+    }))
+
   it.live("that is sent again leaves what it only checked as it was", () =>
     Effect.gen(function*() {
       const primary = yield* redisServer()
@@ -189,3 +208,43 @@ describe("an update in Redis", { concurrent: true }, () => {
       assert.deepStrictEqual(yield* redis.read(["absent", "a"]), [null, first])
     }))
 })
+
+it.live("an update whose answer was lost waits for replicas as well when it is sent again to a cluster", () =>
+  Effect.gen(function*() {
+    const cluster = yield* redisCluster()
+    const natMap: { [address: string]: { readonly host: string; readonly port: number } } = {}
+    let dropped = 0
+    let drops = false
+    for (const { port } of [...cluster.masters, ...cluster.replicas]) {
+      const wire = yield* proxy(port)
+      natMap[`127.0.0.1:${port}`] = { host: "127.0.0.1", port: wire.port }
+      wire.inspect = (answer) => !(drops && answer.includes("*1\r\n:1") && dropped++ === 0)
+    }
+    yield* Effect.gen(function*() {
+      assert.strictEqual(yield* increment(counter("a")), 1)
+      for (const replica of cluster.replicas) yield* replica.signal("SIGSTOP")
+      drops = true
+      assert.strictEqual((yield* Effect.flip(increment(counter("a"))))._tag, "NotReplicatedError")
+      assert.isAbove(dropped, 0)
+      for (const replica of cluster.replicas) yield* replica.signal("SIGCONT")
+      assert.strictEqual(yield* Scoped.get(counter("a")), 2)
+    }).pipe(Effect.provide(RedisDriver.layer({
+      cluster: cluster.nodes,
+      clusterOptions: { natMap },
+      wait: { replicas: 1, timeout: "600 millis" }
+    })))
+  }))
+
+it.live("updates of many slots of a cluster wait for replicas together, also when they are the first", () =>
+  Effect.gen(function*() {
+    const cluster = yield* redisCluster()
+    for (const replica of cluster.replicas) yield* replica.signal("SIGSTOP")
+    const start = performance.now()
+    const names = Array.from({ length: 60 }, (_, i) => `n${i}`)
+    const errors = yield* Effect.forEach(names, (name) => Effect.flip(increment(counter(name))), {
+      concurrency: "unbounded"
+    }).pipe(Effect.provide(RedisDriver.layer({ cluster: cluster.nodes, wait: { replicas: 1, timeout: "600 millis" } })))
+    assert.isTrue(errors.every(({ _tag }) => _tag === "NotReplicatedError"))
+    assert.isBelow(performance.now() - start, 6_000)
+    for (const replica of cluster.replicas) yield* replica.signal("SIGCONT")
+  }))

@@ -211,6 +211,36 @@ describe("the Redis driver", { concurrent: true }, () => {
       }
     }))
 
+  it.live("uses the database that it is told, and never another", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      yield* setUser(server, "+@all", "-select", "~*", "&*")
+      const user = { username: "app", password: "secret" }
+      assert.isTrue(yield* commit(yield* driver(server, { url: `${server.url}/3` }), create("a")))
+      assert.strictEqual(yield* server.call("dbsize"), 0)
+      for (
+        const [word, options] of [
+          ["out of range", { url: `${server.url}/99` }],
+          ["out of range", { redis: { db: 99 } }],
+          ["NOPERM", { url: `${server.url}/3`, ...user }]
+        ] as const
+      ) {
+        const redis = yield* driver(server, options)
+        for (let i = 0; i < 2; i++) says(yield* refusal(redis, create("b")), "Forbidden", word)
+      }
+      const wrong = yield* Effect.flip(RedisDriver.make({ url: `${server.url}?db=x` }))
+      says(wrong, "Unknown", "db")
+      assert.strictEqual(yield* server.call("dbsize"), 0)
+    }))
+
+  it.live("remembers revisions for long enough where calls may take long", () =>
+    Effect.gen(function*() {
+      const { url } = yield* redisServer()
+      for (const options of [{ timeout: "40 seconds" }, { wait: { replicas: 0, timeout: "40 seconds" } }] as const) {
+        yield* Effect.provide(increment(counter("a")), RedisDriver.layer({ url, ...options }))
+      }
+    }))
+
   it.live("does not wait for replicas longer than the storage waits for an answer", () =>
     Effect.gen(function*() {
       const layer = RedisDriver.layer({ wait: { replicas: 1, timeout: "3 seconds" } }, { timeout: "3 seconds" })

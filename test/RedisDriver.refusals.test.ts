@@ -1,14 +1,18 @@
 /** Servers that answer, but not with what was wanted. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Logger, Stream } from "effect"
+import { Duration, Effect, Fiber, Logger, Schedule, Stream } from "effect"
 import type { Transaction } from "../src/Driver.ts"
+import * as Scoped from "../src/Scoped.ts"
 import { DriverError } from "../src/ScopedError.ts"
 import {
   check,
   commit,
+  counter,
   create,
   driver,
+  increment,
   large,
+  layer,
   prefix,
   record,
   refusal,
@@ -61,7 +65,8 @@ describe("a Redis server", { concurrent: true }, () => {
       yield* server.call("set", `${prefix}empty`, "")
       yield* server.call("set", `${prefix}long`, `9999::${"x".repeat(1000)}`)
       yield* server.call("set", `${prefix}short`, "3::a:1x")
-      for (const name of ["string", "hash", "empty", "long", "short"]) {
+      yield* server.call("set", `${prefix}huge`, `${"9".repeat(30)}::x`)
+      for (const name of ["string", "hash", "empty", "long", "short", "huge"]) {
         says(yield* refusal(redis, create(name)), "Corrupt", JSON.stringify(prefix + name).slice(1, -1))
         says(
           yield* refusal(redis, [write("new", null, record()), write(name, null, record())]),
@@ -80,7 +85,7 @@ describe("a Redis server", { concurrent: true }, () => {
       const names = yield* Stream.runCollect(redis.names(""))
       assert.deepStrictEqual(
         names.toSorted(),
-        ["empty", "hash", "long", "short", "string"].map((name) => `beside ${name}`)
+        ["empty", "hash", "huge", "long", "short", "string"].map((name) => `beside ${name}`)
       )
     }))
 
@@ -211,6 +216,38 @@ describe("a Redis server", { concurrent: true }, () => {
       assert.isTrue(yield* commit(yield* driver(server, user), transaction()))
     }))
 
+  it.live("that refuses some of the keys answers those who ask for the others at the same moment", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      yield* setUser(server, ...needed.split(" "), `~${prefix}a*`, `~${prefix}foreign`, `&${prefix}*`)
+      yield* server.call("set", `${prefix}foreign`, "?")
+      const names = ["a1", "b", "a2", "foreign", "a3"]
+      const outcomes = <A, E, R>(effect: (name: string) => Effect.Effect<A, E, R>) =>
+        Effect.forEach(names, (name) => Effect.result(effect(name)), { concurrency: "unbounded" }).pipe(
+          Effect.map((results) => results.map((one) => one._tag === "Success" ? one.success : String(one.failure)))
+        )
+      yield* Effect.gen(function*() {
+        for (const count of [1, 2, 3]) {
+          const updated = yield* outcomes((name) => increment(counter(name)))
+          const found = yield* outcomes((name) => Scoped.get(counter(name)))
+          for (const results of [updated, found]) {
+            assert.deepStrictEqual([results[0], results[2], results[4]], [count, count, count])
+            assert.match(String(results[1]), /"b".*NOPERM/)
+            assert.match(String(results[3]), /"foreign".*holds something/)
+          }
+        }
+      }).pipe(Effect.provide(layer(server, user)))
+      // Also where it is one commit that all of them travel in.
+      const redis = yield* driver(server, user)
+      const answers = yield* redis.commit(["x", "a4", "y", "a5"].map((name) => create(name)))
+      assert.deepStrictEqual(answers.map((answer) => "committed" in answer && answer.committed), [
+        false,
+        true,
+        false,
+        true
+      ])
+    }))
+
   it.live("whose user may not publish commits whole transactions, and says that nobody hears of them", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
@@ -240,14 +277,43 @@ describe("a Redis server", { concurrent: true }, () => {
           assert.deepStrictEqual(yield* redis.read(names), [first, first, first])
           says(yield* Fiber.join(hints), "Forbidden", "PUBLISH")
           says(yield* Effect.flip(Stream.runDrain(redis.changes(["x"]))), "Forbidden", "PUBLISH")
-          assert.isTrue(yield* commit(redis, [write(names[1]!, first, record())]))
+          const second = record()
+          // What writes nothing tells nothing of hints.
+          for (let i = 0; i < 2; i++) assert.isTrue(yield* commit(redis, [check(names[0]!, first)]))
+          assert.isTrue(yield* commit(redis, [write(names[1]!, first, second)]))
+          const others = yield* Effect.forkChild(
+            Stream.runCollect(Stream.take(redis.changes(["x"]), 2)).pipe(
+              Effect.retry(Schedule.spaced("50 millis")),
+              Effect.timeout("5 seconds")
+            )
+          )
           yield* setUser(server, ...rules, `~${prefix}*`, `&${prefix}*`)
+          // Who commits nothing any more watches again, too.
+          assert.strictEqual((yield* Fiber.join(others)).length, 2)
           assert.isTrue(yield* commit(redis, [write(names[2]!, first, record())]))
           assert.strictEqual((yield* Stream.runCollect(Stream.take(redis.changes(["x"]), 2))).length, 2)
         }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
         assert.strictEqual(warnings.length, 1)
         assert.include(warnings[0], "PUBLISH")
       }
+    }))
+
+  it.live("whose user may listen to some of the channels hints at those, and says so of the others", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      if ((yield* version(server)) < 6.2) return
+      yield* setUser(server, ...needed.split(" "), `~${prefix}*`, `&${prefix}a*`)
+      const redis = yield* driver(server, user)
+      const hints = new Map([["a", 0], ["ab", 0]])
+      const listen = (name: string) =>
+        Stream.runForEach(redis.changes([name]), () => Effect.sync(() => hints.set(name, hints.get(name)! + 1)))
+      const listening = yield* Effect.forkChild(Effect.all([listen("a"), listen("ab")], { concurrency: 2 }))
+      const refused = yield* Effect.forkChild(Effect.flip(Stream.runDrain(redis.changes(["b"]))))
+      says(yield* Fiber.join(refused), "Forbidden", "NOPERM")
+      yield* until("both are listened to", Effect.sync(() => [...hints.values()].every((count) => count === 2)))
+      assert.isTrue(yield* commit(yield* driver(server), create("ab")))
+      yield* until("a hint", Effect.sync(() => hints.get("ab")! > 2))
+      assert.isUndefined(listening.pollUnsafe())
     }))
 
   it.live("without commands that are needed says so, and is in no doubt", () =>

@@ -69,9 +69,12 @@ export class Watchers {
     for (const name of this.byName.keys()) this.hint(name)
   }
 
-  /** Ends all of the streams. */
-  fail(error: DriverError): void {
-    for (const watcher of new Set([...this.byName.values()].flatMap((watchers) => [...watchers]))) watcher.fail(error)
+  /** Ends the streams of a name, or all of them. */
+  fail(error: DriverError, name?: string): void {
+    const failing = name === undefined
+      ? [...this.byName.values()].flatMap((watchers) => [...watchers])
+      : this.byName.get(name) ?? []
+    for (const watcher of new Set(failing)) watcher.fail(error)
   }
 
   private add(names: ReadonlyArray<string>, watcher: Watcher): void {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Equal, Exit, Fiber, Hash, Layer, Queue, Schedule, Schema, Scope, Stream } from "effect"
-import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
+import { type Driver, MemoryDriver, Scoped, ScopedError, Storage } from "effect-scoped"
 import { TestClock } from "effect/testing"
 
 const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
@@ -62,6 +62,31 @@ describe("changes", () => {
       )
       assert.strictEqual(error._tag === "DriverError" && error.operation, "changes")
       assert.strictEqual(subscriptions, 4)
+    }))
+
+  it.effect("gives up hints that fail as often as they begin", () =>
+    Effect.gen(function*() {
+      let begun = 0
+      const error = new ScopedError.DriverError({
+        driver: "memory",
+        operation: "changes",
+        reason: "Forbidden",
+        description: "not you",
+        inDoubt: false
+      })
+      const deaf = Effect.map(MemoryDriver.make(), (driver): Driver.Driver => ({
+        ...driver,
+        changes: (names) =>
+          Stream.suspend(() => {
+            begun++
+            return Stream.concat(Stream.fromIterable(names), Stream.fail(error))
+          })
+      }))
+      const ended = yield* Effect.flip(Stream.runDrain(Scoped.changes(Count))).pipe(
+        Effect.provide(Storage.layer(deaf, { recovery: Schedule.recurs(3) }))
+      )
+      assert.include(ended.message, "not you")
+      assert.strictEqual(begun, 4)
     }))
 
   it.effect("tells an expiry in its time, however late it began to watch", () =>

@@ -194,6 +194,7 @@ describe("fusion", () => {
       }
       let runs = 0
       const bump = Scoped.update(a, (n) => {
+        // oxlint-disable-next-line effect-scoped/pure-handlers -- it tells how often it runs
         runs++
         return [n, n + 1]
       })

@@ -131,19 +131,18 @@ export class Reader {
     if (names.length === 0) return Effect.void
     const asOf = this.tick()
     this.start(queue)
-    return traced(this.calls.read(names), {
+    return traced(this.records(names), {
       name: "effect-scoped.read",
       driver: this.driver.name,
       count: names.length,
       spans
     }).pipe(
       Effect.map((records) => {
-        if (records instanceof DriverError) {
-          for (const asked of taken) this.tell(asked, { failure: records })
-          return
-        }
         this.adapt(records)
-        taken.forEach((asked, i) => this.tell(asked, { record: records[i] ?? null, asOf }))
+        taken.forEach((asked, i) => {
+          const record = records[i] ?? null
+          this.tell(asked, record instanceof DriverError ? { failure: record } : { record, asOf })
+        })
       }),
       Effect.onExit((exit) =>
         Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => {
@@ -153,9 +152,26 @@ export class Reader {
     )
   }
 
-  private adapt(records: ReadonlyArray<Record | null>): void {
+  /** An answer for each name. What is wrong with one of them is found by halving, and is no harm to the others. */
+  private records(names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Record | null | DriverError>> {
+    return Effect.flatMap(
+      this.calls.read(names),
+      (answer): Effect.Effect<ReadonlyArray<Record | null | DriverError>> => {
+        if (!(answer instanceof DriverError)) return Effect.succeed(answer)
+        if (answer.scope === undefined || names.length === 1) return Effect.succeed(names.map(() => answer))
+        const half = Math.ceil(names.length / 2)
+        return Effect.zipWith(
+          this.records(names.slice(0, half)),
+          this.records(names.slice(half)),
+          (first, second) => [...first, ...second]
+        )
+      }
+    )
+  }
+
+  private adapt(records: ReadonlyArray<Record | null | DriverError>): void {
     let size = 0
-    for (const record of records) size += record?.data?.length ?? 0
+    for (const record of records) size += record instanceof DriverError ? 0 : record?.data?.length ?? 0
     if (size > large) this.window = Math.max(fewest, this.window / 2)
     else if (size < small && records.length >= this.window) this.window = Math.min(most, this.window * 4)
   }

@@ -13,6 +13,9 @@ import * as Schedules from "./schedules.ts"
 /** Expiries are looked for a little late, and not more often than this, in milliseconds: clocks differ. */
 const grace = 5
 
+/** How long hints must have come, in milliseconds, for their end to be the first of its kind. */
+const steady = 1_000
+
 /**
  * The state now, and then each newer one that is seen.
  *
@@ -37,10 +40,10 @@ export const watch = (options: {
     const listen = Effect.gen(function*() {
       let step: Schedules.Step<undefined> | undefined
       for (;;) {
-        const ended = yield* Effect.result(Stream.runForEach(options.hints, () => {
-          step = undefined
-          return Queue.offer(hints, undefined)
-        }))
+        const start = options.clock.currentTimeMillisUnsafe()
+        const ended = yield* Effect.result(Stream.runForEach(options.hints, () => Queue.offer(hints, undefined)))
+        // Not at the first hint: that comes also where nothing can be listened to.
+        if (options.clock.currentTimeMillisUnsafe() - start >= steady) step = undefined
         step ??= yield* Schedules.stepper(options.recovery, options.clock)
         const delay = yield* step(undefined)
         if (delay === undefined) {

@@ -22,7 +22,7 @@ const rest = 100
 
 export interface Changes {
   readonly watch: (names: ReadonlyArray<string>) => Stream.Stream<string, DriverError>
-  /** Hints of the commits from here get lost, for a reason; `undefined` when they do not any more. */
+  /** Hints of a commit from here got lost, for a reason; `undefined` when they do not any more. */
   readonly deaf: (fault: Fault.Fault | undefined) => void
 }
 
@@ -36,7 +36,7 @@ export const make = Effect.fnUntraced(function*(env: {
   const { now, prefix, read } = env
   const watchers = new Watchers()
   let closed = false
-  let lost: Fault.Fault | undefined
+  let lost: { readonly fault: Fault.Fault; readonly at: number } | undefined
 
   /** The revisions that were seen last of what is watched. */
   const seen = new Map<string, string | null>()
@@ -87,7 +87,8 @@ export const make = Effect.fnUntraced(function*(env: {
           }))
         },
         heard: (channel) => watchers.hint(channel.slice(prefix.length)),
-        fail: (fault) => watchers.fail(Fault.toDriverError(fault, "changes"))
+        fail: (fault) => watchers.fail(Fault.toDriverError(fault, "changes")),
+        refused: (channel, fault) => watchers.fail(Fault.toDriverError(fault, "changes"), channel.slice(prefix.length))
       })
     })
   })
@@ -102,13 +103,14 @@ export const make = Effect.fnUntraced(function*(env: {
   const changes: Changes = {
     watch: (names) =>
       Stream.suspend(() => {
-        const fault = closed ? Fault.closed : lost
+        // For a while: who commits nothing does not find out when they get through again.
+        const fault = closed ? Fault.closed : lost !== undefined && now() - lost.at < interval ? lost.fault : undefined
         return fault === undefined
           ? Stream.unwrap(Effect.map(RcRef.get(feed), ({ wake }) => watchers.watch(names, wake)))
           : Stream.fail(Fault.toDriverError(fault, "changes"))
       }),
     deaf: (fault) => {
-      lost = fault
+      lost = fault && { fault, at: now() }
       if (fault !== undefined) watchers.fail(Fault.toDriverError(fault, "changes"))
     }
   }

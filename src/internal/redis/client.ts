@@ -134,10 +134,14 @@ const construct = (options: Options, millis: number, silence: number): Redis | C
     ...(options.name === undefined ? {} : { name: options.name }),
     ...options.redis
   })
-  if (options.url === undefined) return new Redis(settings)
-  const redis = new Redis(checked(reveal(options.url)), settings)
+  const redis = options.url === undefined ? new Redis(settings) : new Redis(checked(reveal(options.url)), settings)
   // What a URL says in its query goes before all else.
   Object.assign(redis.options, fixed)
+  const { db } = redis.options
+  if (db !== undefined && !Number.isInteger(db)) {
+    redis.disconnect()
+    throw new TypeError("\"db\" is no number")
+  }
   return redis
 }
 

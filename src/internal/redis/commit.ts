@@ -104,7 +104,8 @@ export const make = (env: {
     }
     const shortfall = followers.length > 0 ? wait.shortfall(followers) : undefined
     const told = Batch.answers(reply.value, chunk, address, batch)
-    if (told.answers.includes("Committed")) yield* env.onHints(told.lost, address)
+    const wrote = chunk.places.some((place, i) => told.answers[i] === "Committed" && writesOf(batch[place]!))
+    if (wrote) yield* env.onHints(told.lost, address)
     chunk.places.forEach((place, i) => {
       const one = told.answers[i]!
       if (Fault.isFault(one)) answers[place] = one
@@ -128,14 +129,14 @@ export const make = (env: {
       if (wrong === undefined) chunks.add(place, router.slotOf(prefix + transaction[0]!.name), transaction)
       else answers[place] = wrong
     })
-    const writes = waits && batch.some((transaction) => transaction.some(({ next }) => next !== undefined))
+    const writes = waits && batch.some(writesOf)
     const options = writes ? writing : checking
     const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
     const alone: Array<Batch.Chunk> = []
     for (const [i, chunk] of chunks.all.entries()) {
       const { reply } = outcomes[i]!
-      if (reply._tag === "Fault" && reply.remedy?._tag === "Alone" && chunk.places.length > 1) {
+      if (reply._tag === "Fault" && Fault.isPartial(reply) && chunk.places.length > 1) {
         for (const place of chunk.places) alone.push(chunks.alone(place, chunk.slot, batch[place]!))
       } else {
         yield* settle(answers, refusals, batch, chunk, outcomes[i]!)
@@ -162,10 +163,12 @@ export const make = (env: {
   })
 }
 
+const writesOf = (transaction: Transaction): boolean => transaction.some(({ next }) => next !== undefined)
+
 /** Whether it is in the store: now, or since an earlier sending of the very same transaction. */
 const isApplied = (answer: Exclude<Batch.Answer, Fault.Fault>, transaction: Transaction): boolean =>
   answer === "Committed"
-    ? transaction.some(({ next }) => next !== undefined)
+    ? writesOf(transaction)
     : transaction.some(({ next }, i) => {
       const revision = answer[i]?.[0]
       return next !== undefined && (revision === next.revision || revision === expired(next.revision))

@@ -13,6 +13,8 @@ export interface Fault {
   readonly said?: string | undefined
   readonly cause?: Error | undefined
   readonly remedy?: Remedy | undefined
+  /** The key that it is about, where others went along with it. */
+  readonly key?: string | undefined
 }
 
 /**
@@ -32,19 +34,27 @@ export type Remedy =
 export const make = (
   reason: Fault["reason"],
   description: string,
-  more?: Partial<Pick<Fault, "inDoubt" | "said" | "cause" | "remedy">>
+  more?: Partial<Pick<Fault, "inDoubt" | "said" | "cause" | "remedy" | "key">>
 ): Fault => ({ _tag: "Fault", reason, description, inDoubt: false, ...more })
 
 export const isFault = (u: unknown): u is Fault =>
   typeof u === "object" && u !== null && "_tag" in u && u._tag === "Fault"
 
-export const toDriverError = (fault: Fault, operation: DriverError["operation"]): DriverError =>
+/**
+ * Whether a request may have been refused for some of its keys only: these are in two places, or the user has rights to
+ * the others. The server has done nothing of it.
+ */
+export const isPartial = ({ remedy, said }: Fault): boolean =>
+  remedy?._tag === "Alone" || said?.startsWith("NOPERM ") === true
+
+export const toDriverError = (fault: Fault, operation: DriverError["operation"], scope?: string): DriverError =>
   new DriverError({
     driver: "redis",
     operation,
     reason: fault.reason,
     description: fault.description,
     inDoubt: operation === "commit" && fault.inDoubt,
+    ...(scope === undefined ? {} : { scope }),
     ...(fault.cause === undefined ? {} : { cause: fault.cause })
   })
 
@@ -78,6 +88,12 @@ export const gone = (address: string): Fault =>
 export const late = (address: string, millis: number): Fault =>
   make("Timeout", `${address} did not answer within ${millis} ms: is it overloaded, stopped or cut off`, {
     inDoubt: true
+  })
+
+/** The server has not got the database, or gives it to nobody. */
+export const database = (address: string, { cause, said }: Fault): Fault =>
+  make("Forbidden", `${address} refuses to SELECT the database that is asked for (${said}): set another "db"`, {
+    cause
   })
 
 /** There was no connection to send it on. */
@@ -143,11 +159,12 @@ export const ofKey = (address: string, text: string, key: string): Fault => {
       "Corrupt",
       `the key ${name} holds something that this driver did not write${
         text === "FOREIGN" ? "" : " (WRONGTYPE)"
-      }: it was left as it is. Delete it, or set another "prefix"`
+      }: it was left as it is. Delete it, or set another "prefix"`,
+      { key }
     )
   }
   const fault = fromText(address, text)
-  return { ...fault, inDoubt: false, description: `${fault.description} (about the key ${name})` }
+  return { ...fault, key, inDoubt: false, description: `${fault.description} (about the key ${name})` }
 }
 
 type Known = readonly [Fault["reason"], string, Exclude<Remedy["_tag"], "Ask">?]

@@ -52,6 +52,9 @@ export const addressOf = (redis: Redis): string => {
 
 export const send = (redis: Redis, [name, ...args]: Line): Promise<unknown> => redis.call(name, ...args)
 
+const refusesDatabase = (error: Error): boolean =>
+  (error as { readonly command?: { readonly name?: unknown } }).command?.name === "select"
+
 /** The longest that a timer can be set to. */
 const maxDelay = 2 ** 31 - 1
 
@@ -77,7 +80,12 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
     },
     error: (error) => {
       lastError = error
-      const fault = Fault.fromError(address, error)
+      let fault = Fault.fromError(address, error)
+      // The client would go on without its database, in another one, and so with the scopes of somebody else.
+      if (refusesDatabase(error)) {
+        drop(redis.stream)
+        if (fault.reason === "Unknown") fault = Fault.database(address, fault)
+      }
       // Credentials do not become right by waiting.
       if (fault.reason === "Forbidden" && fault.remedy === undefined) wake(fault)
     },

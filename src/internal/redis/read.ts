@@ -84,7 +84,7 @@ export const make = ({ millis, now, router, runner, script }: Env): Read => {
 
   const answer = ({ address, reply }: Outcome, keys: ReadonlyArray<string>): ReadonlyArray<Told | Fault.Fault> =>
     reply._tag === "Fault"
-      ? keys.map(() => reply)
+      ? keys.map((key) => Fault.isPartial(reply) && reply.remedy === undefined ? { ...reply, key } : reply)
       : (reply.value as ReadonlyArray<string | Told | readonly [null, string]>).map((one, i) => {
         const told = typeof one === "string" ? parse(one) : one
         if (told === undefined) return Fault.ofKey(address, "FOREIGN", keys[i]!)
@@ -107,7 +107,7 @@ export const make = ({ millis, now, router, runner, script }: Env): Read => {
     return parts
   }
 
-  /** Asks for parts, all at once. What is in two places, while a slot moves, is asked for key by key. */
+  /** Asks for parts, all at once. What may have been refused for some of its keys is asked for key by key. */
   const ask = Effect.fnUntraced(function*(
     keys: ReadonlyArray<string>,
     parts: ReadonlyArray<Part>,
@@ -124,7 +124,7 @@ export const make = ({ millis, now, router, runner, script }: Env): Read => {
     const alone: Array<Part> = []
     parts.forEach((part, i) => {
       const { reply } = outcomes[i]!
-      if (reply._tag === "Fault" && reply.remedy?._tag === "Alone" && part.places.length > 1) {
+      if (reply._tag === "Fault" && Fault.isPartial(reply) && part.places.length > 1) {
         for (const place of part.places) alone.push({ slot: part.slot, places: [place], bytes: part.bytes })
       } else {
         put(part, outcomes[i]!)

@@ -3,8 +3,10 @@
  * says that it cannot yet. Ends in time.
  */
 import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
 import type * as Fault from "./fault.ts"
 import type { Connection, Line, Node, Reply } from "./node.ts"
 import type { Router } from "./router.ts"
@@ -28,12 +30,23 @@ export interface Outcome {
   readonly followers: ReadonlyArray<Reply>
 }
 
+export interface Followers {
+  readonly lines: ReadonlyArray<Line>
+  readonly millis: number
+}
+
+/** Who may send followers on a connection, and what those get who come before they are sent. */
+interface Turn {
+  readonly semaphore: Semaphore.Semaphore
+  next: Deferred.Deferred<ReadonlyArray<Reply>> | undefined
+}
+
 export interface Options {
   readonly millis: number
   /** Whether it does no harm to run a job again that may have been run. */
   readonly repeatable: boolean
   /** Sent on each connection once the jobs are answered, and how many milliseconds that may take. */
-  readonly followers?: { readonly lines: ReadonlyArray<Line>; readonly millis: number } | undefined
+  readonly followers?: Followers | undefined
   /** What must be true of a server before jobs are sent to it. */
   readonly admit?: ((node: Node, millis: number) => Effect.Effect<Fault.Fault | undefined>) | undefined
 }
@@ -89,6 +102,36 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     }))
   })
 
+  const turns = new WeakMap<Connection, Turn>()
+
+  /**
+   * Sends the followers, once for all whose jobs are answered by then: they are about everything that was done on the
+   * connection, on which nothing else is done meanwhile.
+   */
+  const follow = (node: Node, { lines, millis }: Followers, connection: Connection) =>
+    Effect.suspend(() => {
+      let turn = turns.get(connection)
+      if (turn === undefined) turns.set(connection, turn = { semaphore: Semaphore.makeUnsafe(1), next: undefined })
+      if (turn.next !== undefined) return Deferred.await(turn.next)
+      const { semaphore } = turn
+      const next = turn.next = Deferred.makeUnsafe<ReadonlyArray<Reply>>()
+      const begin = () => {
+        if (turn.next === next) turn.next = undefined
+      }
+      return Effect.yieldNow.pipe(
+        Effect.andThen(semaphore.withPermit(Effect.suspend(() => {
+          begin()
+          return node.exec(lines, millis, connection)
+        }))),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            begin()
+            Deferred.doneUnsafe(next, exit)
+          })
+        )
+      )
+    })
+
   /** Sends jobs to a server, at once, and again with the texts of their scripts where it has not got them. */
   const deliver = Effect.fnUntraced(function*(
     node: Node,
@@ -106,7 +149,9 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     const outcomes = unknown.length === 0 ? sent : jobs.map((job, i) => loaded[unknown.indexOf(job)] ?? sent[i]!)
     const { followers } = options
     if (followers === undefined || outcomes.every(({ reply }) => reply._tag === "Fault")) return outcomes
-    const replies = yield* node.exec(followers.lines, followers.millis, connection)
+    const replies = yield* connection === undefined
+      ? node.exec(followers.lines, followers.millis)
+      : follow(node, followers, connection)
     return outcomes.map((outcome) => ({ ...outcome, followers: replies }))
   })
 

@@ -42,7 +42,7 @@ local function look(key)
     return true, nil, nil, nil, type(found) == 'table' and found.err or 'FOREIGN'
   end
   local _, at, length, retention = find(head, '^(%d+):(%d*):')
-  if not at then return true, nil, nil, nil, 'FOREIGN' end
+  if not at or #length > 9 then return true, nil, nil, nil, 'FOREIGN' end
   local last = at + tonumber(length)
   if last >= 256 then
     head = pcall('GETRANGE', key, 0, last)
@@ -142,7 +142,7 @@ while i <= count do
     if band(op, 4) ~= 0 then
       writes = writes + 1
       if band(op, 8) ~= 0 then removes = true end
-      if waits and revision and find(argv[at], ':' .. revision, 1, true) then mine = key end
+      if waits and revision and find(argv[at], ':' .. revision, 1, true) then mine = i end
       at = at + 1
     end
     if band(op, 16) ~= 0 then at = at + 1 end
@@ -197,9 +197,12 @@ while i <= count do
       verdict[j - first + 1] = record
     end
     if mine then
-      local answer = pcall(publish, mine, '')
-      if type(answer) == 'table' then
-        redis.call('SET', mine, redis.call('GETRANGE', mine, 0, -1), 'KEEPTTL')
+      local key = keys[mine]
+      -- The servers of a cluster tell each other what is published, and replicate nothing of it.
+      local answer = setting == 'p' and pcall('PUBLISH', key, '')
+      if type(answer) ~= 'number' then
+        answer = pcall('SET', key, pcall('GETRANGE', key, 0, -1), 'KEEPTTL')
+        if answer.err then fault = (mine - first) .. ' ' .. answer.err end
       end
     end
   end

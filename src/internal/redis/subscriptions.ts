@@ -44,6 +44,8 @@ export const make = Effect.fnUntraced(function*(env: {
   readonly began: (channels: ReadonlyArray<string>) => void
   readonly heard: (channel: string, message: string) => void
   readonly fail: (fault: Fault.Fault) => void
+  /** There will be no subscription to this channel. */
+  readonly refused: (channel: string, fault: Fault.Fault) => void
 }) {
   const subscribers = new Map<string, Subscriber>()
   const latch = yield* Latch.make()
@@ -113,7 +115,9 @@ export const make = Effect.fnUntraced(function*(env: {
           subscriber.sharded = false
           wake()
         } else if (fault.reason === "Forbidden" && fault.remedy === undefined) {
-          env.fail(fault)
+          // Of several channels some may be permitted.
+          if (wanted.length > 1) { for (const channel of wanted) subscribe(subscriber, [channel]) }
+          else env.refused(wanted[0]!, fault)
         } else {
           stale = true
           wake()
