@@ -234,6 +234,34 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         assert.deepStrictEqual(yield* get(yield* open({ directory }), "a"), second)
       }))
 
+    it.effect("leaves no more files with each attempt to write all anew that fails, and loses nothing", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const faults: Faults = {}
+        const a = yield* open({ directory }, faults)
+        const b = yield* open({ directory })
+        const names = Array.from({ length: 1500 }, (_, i) => `${i}`)
+        const first = names.map(() => record())
+        yield* a.commit(names.map((name, i) => [write(name, null, first[i])]))
+        let syncs = 0
+        faults.sync = (path, proceed) => path.endsWith(".jsonl") && syncs++ === 0 ? fails("EIO", "sync") : proceed
+        isError(yield* Effect.flip(commit(a, write("a", null, record()))), "Unavailable", true)
+        // Some of it can be written each time.
+        let writes = 0
+        faults.write = (path, proceed, bytes) =>
+          path.endsWith(".tmp") && ++writes % 3 === 0 ? fails("ENOSPC", "write") : proceed(bytes)
+        for (let i = 0; i < 5; i++) {
+          isError(yield* Effect.flip(get(a, "a")), "Full", false)
+          assert.deepStrictEqual(files(directory), ["journal-1.jsonl", "journal-2.jsonl", "snapshot-0.jsonl"])
+        }
+        const second = yield* put(b, "0", first[0]!)
+        isError(yield* Effect.flip(get(a, "a")), "Full", false)
+        delete faults.write
+        for (const driver of [a, b, yield* open({ directory })]) {
+          assert.deepStrictEqual(yield* driver.read(names), [second, ...first.slice(1)])
+        }
+      }))
+
     it.effect("does not rely on others for what it has not synced itself", () =>
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory

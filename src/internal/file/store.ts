@@ -39,8 +39,8 @@ export interface Store {
   /** Makes sure that what was read is on disk and in its place, so that it may be reported. */
   readonly settle: (chain: Chain) => Effect.Effect<void, Fault.Fault>
   /**
-   * Goes on with a new journal. Gives the records as they are at the end of the old one, frozen, unless
-   * somebody else was first.
+   * Goes on with a new journal, unless nothing was written to this one yet. Gives the records as they are at the end
+   * of the old one, frozen, unless somebody else was first.
    */
   readonly roll: (chain: Chain, freeze: boolean) => Effect.Effect<Frozen | undefined, Fault.Fault>
   /** Writes a snapshot of what was frozen, and gives its name. Runs beside all else. */
@@ -231,8 +231,11 @@ export const make = (options: {
   })
 
   const roll: Store["roll"] = Effect.fnUntraced(function*(chain, freeze) {
-    const { journal, records } = chain
+    const { journal, records, sealed } = chain
     const { number, path } = journal.segment
+    const before = sealed.at(-1)
+    // An attempt that failed has left an empty journal. However often it is tried again, one is enough to keep open.
+    if (freeze && journal.empty && before !== undefined) return records.freeze(before.segment.number)
     const next = yield* directory.prepare(number + 1)
     const failure = yield* journal.append([
       Line.encode({ seal: next, ...journal.damaged && { damaged: true } })
