@@ -36,7 +36,7 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
         const right = yield* openAt({ off: 0 }, directory)
-        const [long, short] = [expiring("long", "1 hour"), expiring("short", "300 millis")]
+        const [long, short] = [expiring("long", "1 hour"), expiring("short", "2 seconds")]
         yield* commit(right, long)
         const wrong = yield* openAt({ off }, directory)
         yield* commit(wrong, short)
