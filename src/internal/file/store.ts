@@ -221,7 +221,7 @@ export const make = (options: {
         yield* follow(opened)
       } else if (opened.base.segment.number < distrusted) {
         const frozen = yield* roll(opened, true)
-        if (frozen !== undefined) yield* adopt(opened, yield* snapshot(opened, frozen))
+        if (frozen !== undefined) yield* renew(opened, frozen)
       } else if (journal.damaged) {
         yield* roll(opened, false)
       } else {
@@ -287,6 +287,11 @@ export const make = (options: {
     yield* closeAll(left)
     yield* tidy(opened)
   })
+
+  /** Writes anew what is distrusted, or leaves all that is open where others have done so and gone on. */
+  const renew = Effect.fnUntraced(function*(chain: Chain, frozen: Frozen) {
+    yield* adopt(chain, yield* snapshot(chain, frozen))
+  }, Effect.catchIf((fault) => fault.gone === true, () => close))
 
   const self: Store = {
     current,
