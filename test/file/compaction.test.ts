@@ -535,6 +535,36 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       yield* churn(b, directory, last)
     }))
 
+  it.effect("leaves nothing open when it is closed while it leaves old files behind", () =>
+    Effect.gen(function*() {
+      for (const what of ["opens", "closes"] as const) {
+        const directory = yield* temporaryDirectory
+        const scope = yield* Scope.make()
+        const reached = Deferred.makeUnsafe<void>()
+        // A file that is opened slowly, and one that is closed slowly.
+        const slow = Effect.andThen(Deferred.succeed(reached, undefined), Effect.sleep("50 millis"))
+        const a = yield* Effect.provideService(
+          open({ directory, compactAt: 3000 }, {
+            open: (path, proceed) =>
+              what === "opens" && /snapshot-1-.*\.jsonl$/.test(path)
+                ? Effect.tap(proceed, slow)
+                : what === "closes" && path.endsWith("snapshot-0.jsonl")
+                ? Effect.andThen(Effect.addFinalizer(() => slow), proceed).pipe(
+                  Effect.tap(Effect.addFinalizer(() => slow))
+                )
+                : proceed
+          }),
+          Scope.Scope,
+          scope
+        )
+        const churning = yield* Effect.forkChild(churn(a, directory, null))
+        yield* Deferred.await(reached)
+        yield* Fiber.interrupt(churning)
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(opened(directory), [], what)
+      }
+    }))
+
   it.effect("writes again what came after the seal", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory

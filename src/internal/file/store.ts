@@ -38,6 +38,8 @@ export interface Store {
   readonly current: (fresh: boolean, seen?: Journal.Seen) => Effect.Effect<Chain, Fault.Fault>
   /** Makes sure that what was read is on disk and in its place, so that it may be reported. */
   readonly settle: (chain: Chain) => Effect.Effect<void, Fault.Fault>
+  /** Whether the journal is still in its place. Fails where it was taken away by something else than this driver. */
+  readonly inPlace: (chain: Chain) => Effect.Effect<boolean, Fault.Fault>
   /**
    * Goes on with a new journal, unless nothing was written to this one yet. Gives the records as they are at the end
    * of the old one, frozen, unless somebody else was first.
@@ -268,17 +270,26 @@ export const make = (options: {
       )
     }).pipe(Effect.ensuring(Effect.sync(() => chain.records.thaw())))
 
-  const adopt: Store["adopt"] = Effect.fnUntraced(function*(opened, name) {
+  // It may be interrupted while it reads, and else not: what is opened must be known, and what is left be closed.
+  const adopt: Store["adopt"] = (opened, name) =>
+    Effect.uninterruptibleMask((restore) => adoptWith(restore, opened, name))
+
+  const adoptWith = Effect.fnUntraced(function*(
+    restore: <A, E>(scan: Effect.Effect<A, E>) => Effect.Effect<A, E>,
+    opened: Chain,
+    name: string
+  ): Effect.fn.Return<void, Fault.Fault> {
     const number = Number(/\d+/.exec(name))
     if (number <= opened.base.segment.number) return
     const segment = yield* Segment.open({ fs, path: directory.path(name), number, flag: "r" })
+    if (chain !== opened) return yield* segment.close
     // From the first record on there are states that are read from it, also if it cannot be read to its end.
     opened.files.add(segment)
-    const { size } = yield* Snapshot.scan(
+    const { size } = yield* restore(Snapshot.scan(
       segment,
       (state, position, meta) => opened.records.move(state, segment, position, meta),
       () => {}
-    )
+    ))
     if (chain !== opened) return yield* segment.close
     opened.base = { segment, size }
     opened.sealed = opened.sealed.filter((journal) => journal.segment.number > number)
@@ -293,19 +304,24 @@ export const make = (options: {
     yield* adopt(chain, yield* snapshot(chain, frozen))
   }, Effect.catchIf((fault) => fault.gone === true, () => close))
 
+  const inPlace: Store["inPlace"] = Effect.fnUntraced(function*({ journal }) {
+    if (yield* journal.inPlace) return true
+    // Others go on and remove it, but not before they have sealed it.
+    yield* journal.readOn()
+    return journal.seal === undefined ? yield* Effect.fail(Fault.gone(journal.segment.path)) : false
+  })
+
   const self: Store = {
     current,
     settle: Effect.fnUntraced(function*(chain) {
       const { journal } = chain
       while (true) {
         if (journal.synced !== journal.size) yield* Effect.onError(journal.sync, () => distrust(journal))
-        if (yield* journal.inPlace) return
-        // Others go on and remove it, but not before they have sealed it.
-        yield* journal.readOn()
-        if (journal.seal === undefined) return yield* Effect.fail(Fault.gone(journal.segment.path))
+        if (yield* inPlace(chain)) return
         if (journal.synced === journal.size) return
       }
     }),
+    inPlace,
     roll,
     snapshot,
     adopt,
