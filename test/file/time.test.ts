@@ -79,6 +79,33 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       }
     }))
 
+  it.effect("does not count a step of all clocks while somebody is there", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      for (const step of [hour * 24, -hour]) {
+        const now = { off: 0 }
+        const openNow = open({ directory }, {
+          info: (_, proceed) =>
+            Effect.map(proceed, (info) => ({
+              ...info,
+              mtime: Option.map(info.mtime, (date) => new Date(date.getTime() + now.off))
+            }))
+        }).pipe(Effect.provideService(Clock.Clock, clockOf(now)))
+        const a = yield* openNow
+        const session = expiring(`session ${step}`, "1 hour")
+        yield* commit(a, session)
+        now.off = step
+        yield* put(a, `other ${step}`, null)
+        const b = yield* openNow
+        yield* put(b, `third ${step}`, null)
+        for (const driver of [a, b]) {
+          const record = yield* get(driver, session.name)
+          assert.strictEqual(record?.data, "{}")
+          assert.approximately(Duration.toMillis(record!.expiresIn!), hour, 30_000)
+        }
+      }
+    }))
+
   for (
     const [what, then, nows] of [
       ["by the clock of the file system", { off: -2 * hour, filed: -2 * hour }, [0, tenYears, -tenYears]],
