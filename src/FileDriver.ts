@@ -37,7 +37,10 @@
  * - Nothing else may change the files while a process uses them.
  * - The files are for their owner only, and so is a directory that is made for them. Processes of different users cannot
  *   share one.
- * - Time in which the machine sleeps does not count while a process has the store open.
+ * - Time in which the machine sleeps, or by which its clocks are set forward, does not count while a process has the
+ *   store open, once that process has committed after it.
+ * - Damage to what was written last, with nothing written after it, looks like what a power loss leaves behind: it is left
+ *   out and not reported.
  * - A process that neither reads nor writes keeps files open that others have removed, and their space with them.
  *
  * @since 0.1.0

@@ -1,9 +1,11 @@
 /** Giving back the space of what is not current any more, beside the work. */
 import { assert, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Driver, expired, type Record } from "../../src/Driver.ts"
+import * as Compaction from "../../src/internal/file/compaction.ts"
+import type { Chain, Store } from "../../src/internal/file/store.ts"
 import { fails, type Faults } from "./faults.ts"
 import {
   commit,
@@ -461,6 +463,54 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       }
     }))
 
+  it.effect("is done by one process, where others find that it is due at the same moment", () =>
+    Effect.gen(function*() {
+      const chain = { base: { size: 0 }, sealed: [], journal: { size: 5000 }, records: { bytes: 0 } } as never as Chain
+      let rolls = 0
+      const store = {
+        open: chain,
+        // Somebody else was faster.
+        current: () => Effect.sync(() => ({ ...chain, sealed: [chain.journal], journal: { size: 100 } })),
+        roll: () => Effect.sync(() => void rolls++)
+      } as never as Store
+      const running = new Set<Promise<void>>()
+      Compaction.make({
+        store,
+        compactAt: 3000,
+        turn: (operation) => operation,
+        background: (effect) => running.add(Effect.runPromise(effect))
+      }).look()
+      assert.strictEqual(running.size, 1)
+      yield* Effect.promise(() => Promise.all(running))
+      assert.strictEqual(rolls, 0)
+    }))
+
+  it.effect("says nothing where others were so much faster that they have tidied up", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const held = holdUp(/snapshot-1-.*\.jsonl$/)
+      const a = yield* open({ directory, compactAt: 3000 }, {
+        rename: (path, proceed) => Effect.andThen(held.wait(path), proceed)
+      })
+      const churning = yield* Effect.forkChild(churn(a, directory, null))
+      yield* held.reached
+      yield* Fiber.interrupt(churning)
+      const b = yield* open({ directory, compactAt: 3000 })
+      yield* churn(b, directory, yield* get(b, "a"), 2)
+      yield* held.go
+      const last = yield* churn(a, directory, yield* get(a, "a"))
+      assert.deepStrictEqual(yield* get(b, "a"), last)
+    }).pipe(
+      (test) => {
+        const logged: Array<unknown> = []
+        const logger = Logger.make(({ message }) => logged.push(message))
+        return Effect.andThen(
+          Effect.scoped(Effect.provide(test, Logger.layer([logger]))),
+          Effect.sync(() => assert.deepStrictEqual(logged, []))
+        )
+      }
+    ))
+
   it.effect("stops when it is closed, and leaves nothing open or half written", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
@@ -483,6 +533,36 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       const b = yield* open({ directory, compactAt: 3000 })
       assert.deepStrictEqual(yield* get(b, "a"), last)
       yield* churn(b, directory, last)
+    }))
+
+  it.effect("leaves nothing open when it is closed while it leaves old files behind", () =>
+    Effect.gen(function*() {
+      for (const what of ["opens", "closes"] as const) {
+        const directory = yield* temporaryDirectory
+        const scope = yield* Scope.make()
+        const reached = Deferred.makeUnsafe<void>()
+        // A file that is opened slowly, and one that is closed slowly.
+        const slow = Effect.andThen(Deferred.succeed(reached, undefined), Effect.sleep("50 millis"))
+        const a = yield* Effect.provideService(
+          open({ directory, compactAt: 3000 }, {
+            open: (path, proceed) =>
+              what === "opens" && /snapshot-1-.*\.jsonl$/.test(path)
+                ? Effect.tap(proceed, slow)
+                : what === "closes" && path.endsWith("snapshot-0.jsonl")
+                ? Effect.andThen(Effect.addFinalizer(() => slow), proceed).pipe(
+                  Effect.tap(Effect.addFinalizer(() => slow))
+                )
+                : proceed
+          }),
+          Scope.Scope,
+          scope
+        )
+        const churning = yield* Effect.forkChild(churn(a, directory, null))
+        yield* Deferred.await(reached)
+        yield* Fiber.interrupt(churning)
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(opened(directory), [], what)
+      }
     }))
 
   it.effect("writes again what came after the seal", () =>

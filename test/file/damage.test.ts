@@ -1,6 +1,6 @@
 /** What the driver makes of files that are not as it left them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Line from "../../src/internal/file/line.ts"
@@ -292,6 +292,10 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
           const a = yield* open({ directory })
           const b = yield* open({ directory })
           const first = yield* put(a, "a", null)
+          const c = yield* open({ directory, pollInterval: 5 })
+          const watching = yield* Effect.forkChild(Effect.flip(Stream.runDrain(c.changes(["a"]))), {
+            startImmediately: true
+          })
           taken(directory)
           if (put_ !== undefined) yield* put_({ directory })
           const error = yield* Effect.flip(commit(a, write("a", first, record())))
@@ -299,6 +303,7 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
           assert.isTrue(error.inDoubt)
           isCorrupt(yield* Effect.flip(get(b, "a")), "removed, emptied or replaced")
           isCorrupt(yield* Effect.flip(get(a, "a")), "removed, emptied or replaced")
+          isCorrupt(yield* Fiber.join(watching), "removed, emptied or replaced")
         }))
     }
 

@@ -1,6 +1,7 @@
 /** What the driver says, and what it keeps, when calls to the file system fail. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { PlatformError } from "effect/PlatformError"
 import type { Driver, Record } from "../../src/Driver.ts"
 import { DriverError } from "../../src/ScopedError.ts"
 import { fails, type Faults } from "./faults.ts"
@@ -233,6 +234,57 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         assert.deepStrictEqual(yield* get(a, "a"), second)
         assert.deepStrictEqual(yield* get(yield* open({ directory }), "a"), second)
       }))
+
+    it.effect("leaves no more files with each attempt to write all anew that fails, and loses nothing", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const faults: Faults = {}
+        const a = yield* open({ directory }, faults)
+        const b = yield* open({ directory })
+        const names = Array.from({ length: 1500 }, (_, i) => `${i}`)
+        const first = names.map(() => record())
+        yield* a.commit(names.map((name, i) => [write(name, null, first[i])]))
+        let syncs = 0
+        faults.sync = (path, proceed) => path.endsWith(".jsonl") && syncs++ === 0 ? fails("EIO", "sync") : proceed
+        isError(yield* Effect.flip(commit(a, write("a", null, record()))), "Unavailable", true)
+        // Some of it can be written each time.
+        let writes = 0
+        faults.write = (path, proceed, bytes) =>
+          path.endsWith(".tmp") && ++writes % 3 === 0 ? fails("ENOSPC", "write") : proceed(bytes)
+        for (let i = 0; i < 5; i++) {
+          isError(yield* Effect.flip(get(a, "a")), "Full", false)
+          assert.deepStrictEqual(files(directory), ["journal-1.jsonl", "journal-2.jsonl", "snapshot-0.jsonl"])
+        }
+        const second = yield* put(b, "0", first[0]!)
+        isError(yield* Effect.flip(get(a, "a")), "Full", false)
+        delete faults.write
+        for (const driver of [a, b, yield* open({ directory })]) {
+          assert.deepStrictEqual(yield* driver.read(names), [second, ...first.slice(1)])
+        }
+      }))
+
+    for (const what of ["rename", "open"] as const) {
+      it.effect(`goes on from what others have written anew when they are faster at the ${what}`, () =>
+        Effect.gen(function*() {
+          const directory = yield* temporaryDirectory
+          const faults: Faults = {}
+          const a = yield* open({ directory }, faults)
+          const first = yield* put(a, "a", null)
+          const second = record()
+          let syncs = 0
+          faults.sync = (path, proceed) => path.endsWith(".jsonl") && syncs++ === 0 ? fails("EIO", "sync") : proceed
+          isError(yield* Effect.flip(commit(a, write("a", first, second))), "Unavailable", true)
+          let gone = 0
+          const fault = <A extends Effect.Effect<unknown, PlatformError, unknown>>(path: string, proceed: A) =>
+            /snapshot-1-.*\.jsonl$/.test(path) && gone++ === 0
+              ? fails("ENOENT", what, "NotFound")
+              : proceed
+          Object.assign(faults, { [what]: fault })
+          assert.deepStrictEqual(yield* get(a, "a"), second)
+          assert.isAbove(gone, 0)
+          assert.deepStrictEqual(yield* put(a, "b", null), yield* get(a, "b"))
+        }))
+    }
 
     it.effect("does not rely on others for what it has not synced itself", () =>
       Effect.gen(function*() {

@@ -36,7 +36,7 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       Effect.gen(function*() {
         const directory = yield* temporaryDirectory
         const right = yield* openAt({ off: 0 }, directory)
-        const [long, short] = [expiring("long", "1 hour"), expiring("short", "300 millis")]
+        const [long, short] = [expiring("long", "1 hour"), expiring("short", "2 seconds")]
         yield* commit(right, long)
         const wrong = yield* openAt({ off }, directory)
         yield* commit(wrong, short)
@@ -76,6 +76,33 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         yield* put(a, `tell ${back}`, null)
         assert.strictEqual((yield* get(yield* openAt(now, directory), "a"))?.data, null)
         assert.strictEqual((yield* get(yield* openAt({ off: 0 }, directory), "a"))?.data, null)
+      }
+    }))
+
+  it.effect("does not count a step of all clocks while somebody is there", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      for (const step of [hour * 24, -hour]) {
+        const now = { off: 0 }
+        const openNow = open({ directory }, {
+          info: (_, proceed) =>
+            Effect.map(proceed, (info) => ({
+              ...info,
+              mtime: Option.map(info.mtime, (date) => new Date(date.getTime() + now.off))
+            }))
+        }).pipe(Effect.provideService(Clock.Clock, clockOf(now)))
+        const a = yield* openNow
+        const session = expiring(`session ${step}`, "1 hour")
+        yield* commit(a, session)
+        now.off = step
+        yield* put(a, `other ${step}`, null)
+        const b = yield* openNow
+        yield* put(b, `third ${step}`, null)
+        for (const driver of [a, b]) {
+          const record = yield* get(driver, session.name)
+          assert.strictEqual(record?.data, "{}")
+          assert.approximately(Duration.toMillis(record!.expiresIn!), hour, 30_000)
+        }
       }
     }))
 

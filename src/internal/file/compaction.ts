@@ -57,6 +57,8 @@ export const make = (options: {
   const compact = Effect.gen(function*() {
     const { chain, frozen } = yield* turn(Effect.gen(function*() {
       const chain = yield* store.current(true)
+      // Somebody else may have begun meanwhile: all processes find that it is due at the same moment.
+      if (!isDue(chain)) return { chain }
       mark = garbageOf(chain)
       return { chain, frozen: yield* store.roll(chain, true) }
     }))

@@ -164,7 +164,12 @@ export const make = (options: {
         const name = temporary.replace(/tmp$/, "jsonl")
         return writeFile(temporary, write).pipe(
           Effect.andThen(
-            Effect.mapError(fs.rename(path(temporary), path(name)), Fault.fromPlatform(path(temporary))).pipe(
+            fs.rename(path(temporary), path(name)).pipe(
+              // Somebody else has gone on and tidied up.
+              Effect.mapError((error) => ({
+                ...Fault.fromPlatform(path(temporary))(error),
+                gone: error.reason._tag === "NotFound"
+              })),
               Effect.onError(() => remove([temporary]))
             )
           ),

@@ -23,6 +23,8 @@ export interface Journal {
   readonly synced: number
   /** The first seal, when it was read: the records are final, and the next journal takes over. */
   readonly seal: Line.Seal | undefined
+  /** Nothing was written to it yet. */
+  readonly empty: boolean
   /** There are remains of a power loss, after which nothing may be written but the seal. */
   readonly damaged: boolean
   /**
@@ -68,6 +70,7 @@ export const open = Effect.fnUntraced(function*(options: {
   const tail = Tail.make()
   let position = 0
   let size = 0
+  let began = 0
   let synced = 0
   let seal: Line.Seal | undefined
   // Damage before an offset that some writer knew to be on disk is damage to what was acknowledged.
@@ -77,7 +80,10 @@ export const open = Effect.fnUntraced(function*(options: {
   const consume = (bytes: Uint8Array, seen: Seen | undefined): Fault.Fault | undefined => {
     const at = size
     size += bytes.length + 1
-    if (at === 0) return readHeader(bytes)
+    if (at === 0) {
+      began = size
+      return readHeader(bytes)
+    }
     if (bytes.length === 0) return undefined
     const line = Line.decode(bytes)
     if (line === "damaged") firstDamage = Math.min(firstDamage, at)
@@ -146,6 +152,9 @@ export const open = Effect.fnUntraced(function*(options: {
     },
     get seal() {
       return seal
+    },
+    get empty() {
+      return size === began
     },
     get damaged() {
       return firstDamage < Infinity

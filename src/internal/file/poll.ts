@@ -30,7 +30,10 @@ export const make = (options: {
     let looked = time.now()
 
     const look = Effect.gen(function*() {
-      const { records } = yield* store.current(true)
+      const chain = yield* store.current(true)
+      // Nobody writes to a file that was taken away: who only watches would wait for ever.
+      yield* store.inPlace(chain)
+      const { records } = chain
       const now = time.now()
       for (const name of watchers.names()) {
         const entry = records.entries.get(name)

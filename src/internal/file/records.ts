@@ -21,13 +21,15 @@ export interface Entry {
   readonly forgetAt: number
   /** The record's share of the line that holds it. */
   readonly bytes: number
-  /** The number of the last snapshot that took it. */
+  /** The round of the last snapshot that took it. */
   taken: number
 }
 
 /** The records as they stood at the end of a journal, while others go on. */
 export interface Frozen {
   readonly number: number
+  /** Tells it from an earlier one at the same journal, which came to nothing. */
+  readonly round: number
   readonly moment: Moment
   /** What has changed since, and was not taken before. */
   readonly changed: ReadonlyMap<string, Entry>
@@ -40,8 +42,9 @@ export class Records {
   /** How many bytes of the files hold records that are current. */
   bytes = 0
   private readonly passing = new Set<string>()
-  private round = this.passing.values()
-  private frozen: { readonly number: number; readonly changed: Map<string, Entry> } | undefined
+  private looking = this.passing.values()
+  private rounds = 0
+  private frozen: Frozen & { readonly changed: Map<string, Entry> } | undefined
 
   private readonly touch: (name: string) => void
 
@@ -102,7 +105,7 @@ export class Records {
 
   /** From now on, what stood at the end of this journal is kept for a snapshot. */
   freeze(number: number): Frozen {
-    const frozen = { number, moment: this.moment, changed: new Map<string, Entry>() }
+    const frozen = { number, round: ++this.rounds, moment: this.moment, changed: new Map<string, Entry>() }
     this.frozen = frozen
     return frozen
   }
@@ -124,7 +127,7 @@ export class Records {
     const kept = retention ?? Infinity
     const expiresAt = size > 0 && expiresIn !== null ? this.moment.at + expiresIn : Infinity
     const forgetAt = size > 0 ? expiresAt + kept : this.moment.at + (expiresIn ?? kept)
-    return { revision, segment, position, size, crc, expiresAt, forgetAt, bytes: size + meta, taken: -1 }
+    return { revision, segment, position, size, crc, expiresAt, forgetAt, bytes: size + meta, taken: 0 }
   }
 
   /** The record as of the time of the lines. */
@@ -153,7 +156,7 @@ export class Records {
 
   private keep(name: string, { segment, taken }: Entry): void {
     const { frozen } = this
-    if (frozen === undefined || segment.number > frozen.number || taken === frozen.number) return
+    if (frozen === undefined || segment.number > frozen.number || taken === frozen.round) return
     if (!frozen.changed.has(name)) frozen.changed.set(name, this.entries.get(name)!)
   }
 
@@ -161,10 +164,10 @@ export class Records {
   // such records, and no write ever pays for a sweep of them all.
   private sweep(): void {
     for (let looked = 0; looked < 2 && this.passing.size > 0; looked++) {
-      let step = this.round.next()
+      let step = this.looking.next()
       if (step.done) {
-        this.round = this.passing.values()
-        step = this.round.next()
+        this.looking = this.passing.values()
+        step = this.looking.next()
       }
       if (!step.done) this.find(step.value)
     }

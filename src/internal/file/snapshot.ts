@@ -55,7 +55,7 @@ function* batches(records: Records, frozen: Frozen): Generator<ReadonlyArray<Nam
   let batch: Array<Named> = []
   let length = 0
   for (const [name, entry] of stood(records, frozen)) {
-    entry.taken = frozen.number
+    entry.taken = frozen.round
     const then = entryAt(entry, frozen.moment.at)
     if (then === undefined) continue
     batch.push([name, then])
@@ -69,10 +69,10 @@ function* batches(records: Records, frozen: Frozen): Generator<ReadonlyArray<Nam
 }
 
 /** What stood there when it was frozen. */
-function* stood({ entries }: Records, { changed, number }: Frozen): Generator<Named> {
+function* stood({ entries }: Records, { changed, number, round }: Frozen): Generator<Named> {
   for (const named of entries) {
     const [name, { segment, taken }] = named
-    if (segment.number <= number && taken !== number && !changed.has(name)) yield named
+    if (segment.number <= number && taken !== round && !changed.has(name)) yield named
   }
   yield* changed
 }

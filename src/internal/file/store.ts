@@ -38,9 +38,11 @@ export interface Store {
   readonly current: (fresh: boolean, seen?: Journal.Seen) => Effect.Effect<Chain, Fault.Fault>
   /** Makes sure that what was read is on disk and in its place, so that it may be reported. */
   readonly settle: (chain: Chain) => Effect.Effect<void, Fault.Fault>
+  /** Whether the journal is still in its place. Fails where it was taken away by something else than this driver. */
+  readonly inPlace: (chain: Chain) => Effect.Effect<boolean, Fault.Fault>
   /**
-   * Goes on with a new journal. Gives the records as they are at the end of the old one, frozen, unless
-   * somebody else was first.
+   * Goes on with a new journal, unless nothing was written to this one yet. Gives the records as they are at the end
+   * of the old one, frozen, unless somebody else was first.
    */
   readonly roll: (chain: Chain, freeze: boolean) => Effect.Effect<Frozen | undefined, Fault.Fault>
   /** Writes a snapshot of what was frozen, and gives its name. Runs beside all else. */
@@ -221,7 +223,7 @@ export const make = (options: {
         yield* follow(opened)
       } else if (opened.base.segment.number < distrusted) {
         const frozen = yield* roll(opened, true)
-        if (frozen !== undefined) yield* adopt(opened, yield* snapshot(opened, frozen))
+        if (frozen !== undefined) yield* renew(opened, frozen)
       } else if (journal.damaged) {
         yield* roll(opened, false)
       } else {
@@ -231,8 +233,11 @@ export const make = (options: {
   })
 
   const roll: Store["roll"] = Effect.fnUntraced(function*(chain, freeze) {
-    const { journal, records } = chain
+    const { journal, records, sealed } = chain
     const { number, path } = journal.segment
+    const before = sealed.at(-1)
+    // An attempt that failed has left an empty journal. However often it is tried again, one is enough to keep open.
+    if (freeze && journal.empty && before !== undefined) return records.freeze(before.segment.number)
     const next = yield* directory.prepare(number + 1)
     const failure = yield* journal.append([
       Line.encode({ seal: next, ...journal.damaged && { damaged: true } })
@@ -265,17 +270,26 @@ export const make = (options: {
       )
     }).pipe(Effect.ensuring(Effect.sync(() => chain.records.thaw())))
 
-  const adopt: Store["adopt"] = Effect.fnUntraced(function*(opened, name) {
+  // It may be interrupted while it reads, and else not: what is opened must be known, and what is left be closed.
+  const adopt: Store["adopt"] = (opened, name) =>
+    Effect.uninterruptibleMask((restore) => adoptWith(restore, opened, name))
+
+  const adoptWith = Effect.fnUntraced(function*(
+    restore: <A, E>(scan: Effect.Effect<A, E>) => Effect.Effect<A, E>,
+    opened: Chain,
+    name: string
+  ): Effect.fn.Return<void, Fault.Fault> {
     const number = Number(/\d+/.exec(name))
     if (number <= opened.base.segment.number) return
     const segment = yield* Segment.open({ fs, path: directory.path(name), number, flag: "r" })
+    if (chain !== opened) return yield* segment.close
     // From the first record on there are states that are read from it, also if it cannot be read to its end.
     opened.files.add(segment)
-    const { size } = yield* Snapshot.scan(
+    const { size } = yield* restore(Snapshot.scan(
       segment,
       (state, position, meta) => opened.records.move(state, segment, position, meta),
       () => {}
-    )
+    ))
     if (chain !== opened) return yield* segment.close
     opened.base = { segment, size }
     opened.sealed = opened.sealed.filter((journal) => journal.segment.number > number)
@@ -285,19 +299,29 @@ export const make = (options: {
     yield* tidy(opened)
   })
 
+  /** Writes anew what is distrusted, or leaves all that is open where others have done so and gone on. */
+  const renew = Effect.fnUntraced(function*(chain: Chain, frozen: Frozen) {
+    yield* adopt(chain, yield* snapshot(chain, frozen))
+  }, Effect.catchIf((fault) => fault.gone === true, () => close))
+
+  const inPlace: Store["inPlace"] = Effect.fnUntraced(function*({ journal }) {
+    if (yield* journal.inPlace) return true
+    // Others go on and remove it, but not before they have sealed it.
+    yield* journal.readOn()
+    return journal.seal === undefined ? yield* Effect.fail(Fault.gone(journal.segment.path)) : false
+  })
+
   const self: Store = {
     current,
     settle: Effect.fnUntraced(function*(chain) {
       const { journal } = chain
       while (true) {
         if (journal.synced !== journal.size) yield* Effect.onError(journal.sync, () => distrust(journal))
-        if (yield* journal.inPlace) return
-        // Others go on and remove it, but not before they have sealed it.
-        yield* journal.readOn()
-        if (journal.seal === undefined) return yield* Effect.fail(Fault.gone(journal.segment.path))
+        if (yield* inPlace(chain)) return
         if (journal.synced === journal.size) return
       }
     }),
+    inPlace,
     roll,
     snapshot,
     adopt,

@@ -25,6 +25,9 @@ export interface Time {
 /** How far a clock may be from that of the file system and still be called right, in milliseconds. */
 const tolerance = 60_000
 
+/** How much further a clock must have gone than was seen to pass to have been set, in milliseconds. */
+const leastStep = 1000
+
 /**
  * `filed` is the time of the file system, where it tells.
  */
@@ -50,7 +53,10 @@ export const make = (clock: Clock.Clock, filed: number | undefined): Time => {
     now,
     moment: (least) => {
       const at = Math.max(now(), least)
-      const seen = Math.floor(wall)
+      // All clocks of the machine were set forward, or it slept. Whoever comes next compares with this, and must not
+      // take the step for time in which nobody was there.
+      const set = clock.currentTimeMillisUnsafe() - off
+      const seen = Math.floor(set - wall > leastStep ? set : wall)
       return { at, ...seen !== at && { wall: seen }, ...off !== 0 && { off } }
     },
     start: (last) => {
