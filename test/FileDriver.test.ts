@@ -385,6 +385,34 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       assert.isTrue(yield* quiet)
     }))
 
+  it.effect("lets others have their turn on the event loop between the parts of a large transaction", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      let turns = 0
+      let turnsAtWrite: number | undefined
+      const a = yield* open({ directory }, {
+        write: (_, proceed, bytes) => {
+          turnsAtWrite ??= turns
+          return proceed(bytes)
+        }
+      })
+      turnsAtWrite = undefined
+      const large = record(JSON.stringify("x".repeat(2 * 1024 * 1024)))
+      const counting = yield* Effect.forkChild(
+        Effect.forever(
+          Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve))).pipe(
+            Effect.tap(Effect.sync(() => turns++))
+          )
+        ),
+        { startImmediately: true }
+      )
+      const before = turns
+      yield* commit(a, ...Array.from({ length: 8 }, (_, i) => write(`${i}`, null, large)))
+      yield* Fiber.interrupt(counting)
+      // Each of these turns takes two rounds.
+      assert.isAtLeast(turnsAtWrite! - before, 3)
+    }))
+
   it.effect("refuses a transaction that is too large for a line, and does the others", () =>
     Effect.gen(function*() {
       const a: Driver = yield* open({ directory: yield* temporaryDirectory })

@@ -68,13 +68,26 @@ export const make = (options: {
       else outcomes[index] ??= applied
     }
 
-    const encode = (index: number, { journal, records }: Chain): Uint8Array => {
-      const id = `${instance}:${(++sequence).toString(36)}`
-      indices.set(id, index)
-      const states: Array<Uint8Array> = []
-      const tx = batch[index]!.map((write) => toPart(write, states))
-      return Line.encode({ id, ...time.moment(records.moment.at), synced: journal.synced, tx }, states)
-    }
+    // A transaction may be as long as many others together, so others get their turn between its parts, too.
+    const encode = Effect.fnUntraced(function*(waiting: ReadonlyArray<number>, { journal, records }: Chain) {
+      const lines: Array<Uint8Array> = []
+      let encoded = 0
+      for (const index of waiting) {
+        const id = `${instance}:${(++sequence).toString(36)}`
+        indices.set(id, index)
+        const states: Array<Uint8Array> = []
+        const tx: Array<Line.Part> = []
+        for (const write of batch[index]!) {
+          tx.push(toPart(write, states))
+          encoded += write.name.length + (write.next?.data?.length ?? 0)
+          if (encoded < atOnce) continue
+          encoded = 0
+          yield* Effect.yieldNow
+        }
+        lines.push(Line.encode({ id, ...time.moment(records.moment.at), synced: journal.synced, tx }, states))
+      }
+      return lines
+    })
 
     // Refuses what is stale, but for what an earlier transaction of the batch may make current.
     const refuse = (waiting: ReadonlyArray<number>, { records }: Chain): ReadonlyArray<number> => {
@@ -115,16 +128,7 @@ export const make = (options: {
         if (waiting.length === 0) break
         indices.clear()
         const { journal } = chain
-        const lines: Array<Uint8Array> = []
-        let encoded = 0
-        for (const index of waiting) {
-          const line = encode(index, chain)
-          lines.push(line)
-          encoded += line.length
-          if (encoded < atOnce) continue
-          encoded = 0
-          yield* Effect.yieldNow
-        }
+        const lines = yield* encode(waiting, chain)
         if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
         const failure = yield* journal.append(lines)
