@@ -101,7 +101,7 @@ export class DriverError extends Schema.TaggedError<DriverError>("effect-scoped/
 }) {
   override get message(): string {
     const scope = this.scope === undefined ? "" : ` of ${quote(this.scope)}`
-    return `The ${this.driver} driver could not ${this.operation}${scope}: ${this.description}`
+    return `The ${this.driver} driver could not ${verbs[this.operation]}${scope}: ${this.description}`
   }
 }
 
@@ -211,6 +211,14 @@ export type ScopedError =
   | NameError
   | SizeError
   | ProductError
+
+const verbs = {
+  open: "open",
+  read: "read",
+  commit: "commit",
+  changes: "watch for changes",
+  names: "list names"
+} as const
 
 const quote = (scope: string): string => {
   const name = JSON.stringify(scope)
