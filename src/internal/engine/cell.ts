@@ -85,6 +85,13 @@ export class Cell {
   most = Infinity
   /** UTF-16 units that were read for the updates that wait. */
   loaded = 0
+  /** Whether it is in its lane's queue. */
+  offered = false
+  /** Whether nobody waits for it, its neighbours among those, and what it weighs there: see `Cells`. */
+  idle = false
+  older: Cell | undefined = undefined
+  newer: Cell | undefined = undefined
+  weight = 0
 
   constructor(name: string, lane: Lane, known: Known | undefined) {
     this.name = name

@@ -4,20 +4,20 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberSet from "effect/FiberSet"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Driver } from "../../Driver.ts"
 import { type DriverError, ProductError, type ScopedError } from "../../ScopedError.ts"
 import * as Name from "../name.ts"
+import * as Background from "./background.ts"
 import * as Calls from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import * as Committer from "./committer.ts"
 import * as Metrics from "./metrics.ts"
 import { type Sight, versionOf } from "./run.ts"
 import { stateError, type Target } from "./target.ts"
-import type { Kind, Retry, Update } from "./update.ts"
+import { type Kind, type Retry, Update } from "./update.ts"
 import { watch } from "./watch.ts"
 
 export interface Options extends Committer.Options {
@@ -41,7 +41,7 @@ export interface Engine {
 /** One storage: updates wait in lines and are committed; reads are batched; both go through the same driver. */
 export const make = Effect.fnUntraced(function*(driver: Driver, options: Options) {
   const clock = yield* Clock.Clock
-  const run = yield* FiberSet.makeRuntime<never>()
+  const run = yield* Background.make
   const calls = Calls.make(driver, options.timeout, run)
   // A logical clock: what began at a later tick began later.
   let ticks = 0
@@ -85,21 +85,20 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
         Effect.callback<unknown, unknown>((resume) => {
           const error = admit(target)
           if (error !== undefined) return resume(Effect.fail(error))
-          let update: Update | undefined = lines.join({
+          const update = new Update(
             target,
             kind,
-            handler: handler as (state: unknown, moment: unknown) => unknown,
+            handler as (state: unknown, moment: unknown) => unknown,
             // A look always runs until it sees something.
-            retry: kind === "look" ? undefined : retry ?? options.retry,
-            clock: caller.getRef(Clock.Clock),
-            joinedAt: tick(),
-            resume: (exit) => {
-              if (span !== undefined) span.attribute("effect-scoped.attempts", (update?.attempts?.count ?? 0) + 1)
-              resume(exit)
-            }
-          })
-          update.span = span
-          return Effect.suspend(() => lines.leave(update!))
+            kind === "look" ? undefined : retry ?? options.retry,
+            caller.getRef(Clock.Clock),
+            tick(),
+            resume,
+            span,
+            lines.cellsOf(target)
+          )
+          lines.join(update)
+          return Effect.suspend(() => lines.leave(update))
         })
       return spanned(caller, kind === "look" ? "get" : kind === "remove" ? "remove" : "update", target, submit)
     })

@@ -1,8 +1,11 @@
 import type { Run } from "./run.ts"
 
-/** The runs that have begun and whose callers have no answer yet. */
+/**
+ * The runs that have begun and whose callers have no answer yet. They are counted, not collected: a set that things
+ * enter and leave all the time keeps what has left alive for long, for its tables are chained to each other.
+ */
 export class Flights {
-  private readonly runs = new Set<Run>()
+  private count = 0
   private readonly onLanded: (run: Run) => void
   private onIdle: (() => void) | undefined = undefined
 
@@ -12,21 +15,20 @@ export class Flights {
   }
 
   get size(): number {
-    return this.runs.size
-  }
-
-  has(run: Run): boolean {
-    return this.runs.has(run)
+    return this.count
   }
 
   start(run: Run): void {
-    this.runs.add(run)
+    run.flying = true
+    this.count++
   }
 
   land(run: Run): void {
-    this.runs.delete(run)
+    if (!run.flying) return
+    run.flying = false
+    this.count--
     this.onLanded(run)
-    if (this.runs.size === 0) this.onIdle?.()
+    if (this.count === 0) this.onIdle?.()
   }
 
   /** Whether nothing new may begin. */
@@ -37,6 +39,6 @@ export class Flights {
   /** Lets nothing new begin, and says when nothing is in flight any more. */
   close(onIdle: () => void): void {
     this.onIdle = onIdle
-    if (this.runs.size === 0) onIdle()
+    if (this.count === 0) onIdle()
   }
 }

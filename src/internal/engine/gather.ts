@@ -91,9 +91,9 @@ export class Gather {
     }
     const unfinished = lane.unfinished.shift()
     if (unfinished !== undefined) this.go(unfinished, lane, batch, until)
-    for (const cell of lane.ready) {
-      if (this.full(batch) || steady() >= until) break
-      lane.ready.delete(cell)
+    while (!this.full(batch) && steady() < until) {
+      const cell = lane.take()
+      if (cell === undefined) break
       const head = this.lines.startable(cell)
       if (head === undefined) {
         if (!cell.busy && this.unwanted(cell)) this.reader.wake()
@@ -108,7 +108,7 @@ export class Gather {
       this.go(run, lane, batch, until)
     }
     // Whoever is done does not wait for handlers that take long.
-    return batch.runs.length === 0 && batch.answered.length === 0 && (lane.unfinished.length > 0 || lane.ready.size > 0)
+    return batch.runs.length === 0 && batch.answered.length === 0 && (lane.unfinished.length > 0 || lane.hasReady)
   }
 
   private full({ runs, size }: Batch): boolean {

@@ -10,8 +10,9 @@ export interface Resend {
 
 /** What travels to one part of the backend. */
 export class Lane {
-  /** Cells whose head may be able to start. */
-  readonly ready = new Set<Cell>()
+  /** Cells whose head may be able to start, from `next` on. */
+  private ready: Array<Cell> = []
+  private next = 0
   /** Runs that need more time for their handlers. */
   readonly unfinished: Array<Run> = []
   /** Runs to be sent again. */
@@ -25,8 +26,32 @@ export class Lane {
   /** Since when the backend has not answered, in milliseconds. */
   silentSince: number | undefined = undefined
 
+  get hasReady(): boolean {
+    return this.next < this.ready.length
+  }
+
+  offer(cell: Cell): void {
+    if (cell.offered) return
+    cell.offered = true
+    this.ready.push(cell)
+  }
+
+  take(): Cell | undefined {
+    const cell = this.ready[this.next]
+    if (cell === undefined) return undefined
+    this.ready[this.next++] = undefined!
+    if (this.next === this.ready.length) {
+      this.ready.length = this.next = 0
+    } else if (this.next >= 1024 && this.next * 2 >= this.ready.length) {
+      this.ready.splice(0, this.next)
+      this.next = 0
+    }
+    cell.offered = false
+    return cell
+  }
+
   get hasWork(): boolean {
-    return this.ready.size > 0 || this.outbox.length > 0 || this.unfinished.length > 0
+    return this.hasReady || this.outbox.length > 0 || this.unfinished.length > 0
   }
 }
 

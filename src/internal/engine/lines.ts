@@ -3,7 +3,7 @@ import type { Cell } from "./cell.ts"
 import { Cells } from "./cells.ts"
 import type { Lane, Lanes } from "./lanes.ts"
 import type { Target } from "./target.ts"
-import { type Options, Update } from "./update.ts"
+import type { Update } from "./update.ts"
 
 /** UTF-16 units of a state. */
 const large = 64 * 1024
@@ -36,15 +36,14 @@ export class Lines {
     return this.prefix === "" ? name : this.prefix + name
   }
 
-  join(options: Options): Update {
-    const update = new Update(options, this.cellsOf(options.target))
+  /** Lets an update wait. */
+  join(update: Update): void {
     this.waiting++
-    update.places.forEach((place, i) => {
-      const cell = update.cells[i]!
-      cell.line.push(place)
-      this.offer(cell)
-    })
-    return update
+    const { cells, places } = update
+    for (let i = 0; i < cells.length; i++) {
+      cells[i]!.line.push(places[i]!)
+      this.offer(cells[i]!)
+    }
   }
 
   /** Puts updates back in front of everybody who came after them, to run on what is known, or to read again first. */
@@ -122,7 +121,7 @@ export class Lines {
   /** Has another look at the head of a cell. */
   offer(cell: Cell): void {
     if (cell.busy) return
-    cell.lane.ready.add(cell)
+    cell.lane.offer(cell)
     this.lanes.wake(cell.lane)
   }
 
@@ -130,7 +129,9 @@ export class Lines {
     this.lanes.wake(lane)
   }
 
-  private cellsOf(target: Target): ReadonlyArray<Cell> {
-    return target.parts.map((part) => this.cells.get(this.nameOf(part.name)))
+  cellsOf({ parts }: Target): ReadonlyArray<Cell> {
+    return parts.length === 1
+      ? [this.cells.get(this.nameOf(parts[0]!.name))]
+      : parts.map((part) => this.cells.get(this.nameOf(part.name)))
   }
 }

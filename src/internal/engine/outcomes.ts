@@ -175,7 +175,7 @@ export class Outcomes {
   /** Fails what a turn held that came to an end which should not be. */
   abort({ answered, concluded, runs }: Batch, exit: Exit.Exit<unknown>): void {
     for (const run of [...answered, ...runs.slice(concluded)]) {
-      if (!this.flights.has(run)) continue
+      if (!run.flying) continue
       this.forget(run)
       for (const update of run.updates) update.settle(exit)
       this.flights.land(run)

@@ -53,6 +53,8 @@ export class Run {
   /** Whether it is not known if it was applied. */
   doubt = false
   recovery: Step<undefined> | undefined = undefined
+  /** Whether its callers have no answer yet. */
+  flying = false
   private readonly env: Environment
   private readonly first: Update
   private readonly most: number

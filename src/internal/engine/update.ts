@@ -26,24 +26,14 @@ export type Retry = Schedule.Schedule<unknown, Refusal>
  */
 export type Kind = "update" | "result" | "remove" | "look"
 
-export interface Options {
-  readonly target: Target
-  readonly kind: Kind
-  readonly handler: (state: unknown, moment: unknown) => unknown
-  /** `undefined`: the default, see `schedules.ts`. */
-  readonly retry: Retry | undefined
-  /** The caller's clock: the time that its handler is told. */
-  readonly clock: Clock.Clock
-  /** The tick at which the caller came: its answer must have been true at some moment after it. */
-  readonly joinedAt: number
-  readonly resume: (exit: Effect.Effect<unknown, unknown>) => void
-}
-
 /**
  * A caller's update on its way through the engine.
  *
  * It waits in the line of each of its cells, is in flight while its outcome is being committed, may return to waiting
  * when the commit is refused, and is settled once.
+ *
+ * It is made of arguments and not of an object of options: V8 would put a function in such an object into its old space
+ * at once, where it keeps alive all that it knows of until the next major collection.
  */
 export class Update {
   readonly target: Target
@@ -53,6 +43,8 @@ export class Update {
   readonly clock: Clock.Clock
   readonly joinedAt: number
   private readonly resume: (exit: Effect.Effect<unknown, unknown>) => void
+  /** Set when somebody traces. */
+  readonly span: Tracer.Span | undefined
   cells: ReadonlyArray<Cell>
   readonly places: ReadonlyArray<Place>
   phase: "waiting" | "inFlight" | "settled" = "waiting"
@@ -64,25 +56,40 @@ export class Update {
   attempts: Attempts | undefined = undefined
   /** Set by an interrupted caller whose update is in flight: it is waited for, but not run again. */
   abandoned: (() => void) | undefined = undefined
-  /** Set when somebody traces. */
-  span: Tracer.Span | undefined = undefined
 
-  constructor(options: Options, cells: ReadonlyArray<Cell>) {
-    this.target = options.target
-    this.kind = options.kind
-    this.handler = options.handler
-    this.retry = options.retry
-    this.clock = options.clock
-    this.joinedAt = options.joinedAt
-    this.resume = options.resume
+  /**
+   * - `retry`: `undefined` for the default, see `schedules.ts`.
+   * - `clock`: the caller's: the time that its handler is told.
+   * - `joinedAt`: the tick at which the caller came: its answer must have been true at some moment after it.
+   */
+  constructor(
+    target: Target,
+    kind: Kind,
+    handler: (state: unknown, moment: unknown) => unknown,
+    retry: Retry | undefined,
+    clock: Clock.Clock,
+    joinedAt: number,
+    resume: (exit: Effect.Effect<unknown, unknown>) => void,
+    span: Tracer.Span | undefined,
+    cells: ReadonlyArray<Cell>
+  ) {
+    this.target = target
+    this.kind = kind
+    this.handler = handler
+    this.retry = retry
+    this.clock = clock
+    this.joinedAt = joinedAt
+    this.resume = resume
+    this.span = span
     this.cells = cells
-    this.places = cells.map(() => new Place(this))
+    this.places = cells.length === 1 ? [new Place(this)] : cells.map(() => new Place(this))
   }
 
   /** Tells the caller, or whoever waits for it to end. */
   settle(exit: Exit.Exit<unknown, unknown>): void {
     if (this.phase === "settled") return
     this.phase = "settled"
+    this.span?.attribute("effect-scoped.attempts", (this.attempts?.count ?? 0) + 1)
     if (this.abandoned === undefined) this.resume(exit)
     else this.abandoned()
   }

@@ -1,0 +1,38 @@
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { Run } from "./calls.ts"
+
+/**
+ * Starts effects at once, in the background of a scope: when it closes they are interrupted and waited for.
+ *
+ * What `FiberSet` is for, but with a place for each fiber that is used again: a set that things enter and leave all the
+ * time keeps what has left alive for long.
+ */
+export const make: Effect.Effect<Run, never, Scope.Scope> = Effect.gen(function*() {
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+  const fibers: Array<Fiber.Fiber<unknown, unknown> | undefined> = []
+  const free: Array<number> = []
+  let closed = false
+
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => {
+      closed = true
+      return Fiber.interruptAll(fibers.filter((fiber) => fiber !== undefined))
+    })
+  )
+
+  return (effect) => {
+    if (closed) return runFork(Effect.interrupt)
+    const fiber = runFork(effect)
+    if (fiber.pollUnsafe() === undefined) {
+      const place = free.pop() ?? fibers.length
+      fibers[place] = fiber
+      fiber.addObserver(() => {
+        fibers[place] = undefined
+        free.push(place)
+      })
+    }
+    return fiber
+  }
+})
