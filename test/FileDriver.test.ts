@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { ConfigProvider, Duration, Effect, Exit, Fiber, FileSystem, Schema, Scope, Stream } from "effect"
+import { suite } from "effect-scoped/testing/DriverSuite"
 import * as Config from "effect/Config"
 import { TestClock } from "effect/testing"
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs"
@@ -26,7 +27,6 @@ import {
   write
 } from "./file/helpers.ts"
 import { numbers } from "./file/seeded.ts"
-import { driverSuite } from "./suites/driver.ts"
 
 const store = (options: Omit<FileDriver.Options, "directory">) =>
   Effect.map(
@@ -34,8 +34,8 @@ const store = (options: Omit<FileDriver.Options, "directory">) =>
     (directory) => Effect.provide(FileDriver.make({ ...options, directory }), services)
   ).pipe(Effect.provide(services))
 
-driverSuite("file", store({}))
-driverSuite("file that is written anew all the time", store({ compactAt: 1 }))
+suite("file", { store: store({}) })
+suite("file that is written anew all the time", { store: store({ compactAt: 1 }) })
 
 const decided = (verdict: Verdict | DriverError): boolean | DriverError =>
   verdict instanceof DriverError ? verdict : verdict.committed

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Stream } from "effect"
+import { suite } from "effect-scoped/testing/DriverSuite"
 import { TestClock } from "effect/testing"
 import { randomBytes } from "node:crypto"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as MemoryDriver from "../src/MemoryDriver.ts"
-import { driverSuite } from "./suites/driver.ts"
 import {
   commit,
   commitAll,
@@ -17,9 +17,9 @@ import {
   retention,
   tombstoneOf,
   write
-} from "./suites/driver/TestStore.ts"
+} from "../src/testing/driver/TestStore.ts"
 
-driverSuite("memory", Effect.map(MemoryDriver.make(), Effect.succeed))
+suite("memory", { store: Effect.map(MemoryDriver.make(), Effect.succeed) })
 
 setFlagsFromString("--expose-gc")
 const collectGarbage: () => void = runInNewContext("gc")

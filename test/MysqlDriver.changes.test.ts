@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as Mysql from "mysql2/promise"
 import type { Driver } from "../src/Driver.ts"
+import { commit, commitAll, committed, create, fresh, record, soon, write } from "../src/testing/driver/TestStore.ts"
 import { proxy } from "./mysql/proxy.ts"
 import { connect } from "./mysql/store.ts"
 import { type MysqlServer, mysqlServer, query } from "./servers/mysql.ts"
-import { commit, commitAll, committed, create, fresh, record, soon, write } from "./suites/driver/TestStore.ts"
 
 /** Hints of names, and when each came last. */
 const watch = Effect.fnUntraced(function*(driver: Driver, names: ReadonlyArray<string>) {

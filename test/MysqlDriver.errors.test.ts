@@ -5,9 +5,9 @@ import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
 import type { Driver } from "../src/Driver.ts"
 import type { DriverError } from "../src/ScopedError.ts"
+import { commit, commitAll, committed, create, fresh, read, record, write } from "../src/testing/driver/TestStore.ts"
 import { connect, freshTable, timed } from "./mysql/store.ts"
 import { mysqlServer, query } from "./servers/mysql.ts"
-import { commit, commitAll, committed, create, fresh, read, record, write } from "./suites/driver/TestStore.ts"
 
 const timeout = 1500
 

@@ -4,10 +4,10 @@ import { Effect, Fiber, Redacted, Schedule, Stream } from "effect"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import { inspect } from "node:util"
 import type { DriverError } from "../src/ScopedError.ts"
+import { commit, committed, create, fresh, read, record, soon, write } from "../src/testing/driver/TestStore.ts"
 import { errorPacket, type Proxy, proxy } from "./mysql/proxy.ts"
 import { connect, timed } from "./mysql/store.ts"
 import { type MysqlServer, mysqlServer, query } from "./servers/mysql.ts"
-import { commit, committed, create, fresh, read, record, soon, write } from "./suites/driver/TestStore.ts"
 
 const timeout = 3000
 

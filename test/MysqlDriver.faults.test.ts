@@ -3,10 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { Scoped } from "effect-scoped"
 import type { DriverError } from "../src/ScopedError.ts"
-import { listen, proxy } from "./mysql/proxy.ts"
-import { connect, Count, increment, storage, timed } from "./mysql/store.ts"
-import { mysqlServer, query } from "./servers/mysql.ts"
-import { freePort } from "./servers/server.ts"
 import {
   commit,
   commitAll,
@@ -18,7 +14,11 @@ import {
   refused,
   soon,
   write
-} from "./suites/driver/TestStore.ts"
+} from "../src/testing/driver/TestStore.ts"
+import { listen, proxy } from "./mysql/proxy.ts"
+import { connect, Count, increment, storage, timed } from "./mysql/store.ts"
+import { mysqlServer, query } from "./servers/mysql.ts"
+import { freePort } from "./servers/server.ts"
 
 const timeout = 600
 

@@ -6,8 +6,6 @@ import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
 import type { Driver, Record } from "../src/Driver.ts"
 import { DriverError } from "../src/ScopedError.ts"
-import { connect, Count, increment, storage, timed } from "./mysql/store.ts"
-import { mysqlServer, query } from "./servers/mysql.ts"
 import {
   check,
   commit,
@@ -20,7 +18,9 @@ import {
   refused,
   soon,
   write
-} from "./suites/driver/TestStore.ts"
+} from "../src/testing/driver/TestStore.ts"
+import { connect, Count, increment, storage, timed } from "./mysql/store.ts"
+import { mysqlServer, query } from "./servers/mysql.ts"
 
 const timeout = 2500
 

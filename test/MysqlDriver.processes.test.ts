@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { commitAll, committed, create, fresh, readAll, record, soon, write } from "../src/testing/driver/TestStore.ts"
 import { connect } from "./mysql/store.ts"
 import { mysqlServer, query } from "./servers/mysql.ts"
-import { commitAll, committed, create, fresh, readAll, record, soon, write } from "./suites/driver/TestStore.ts"
 
 interface Hammer {
   readonly writer: string

@@ -7,9 +7,6 @@ import * as Mysql from "mysql2"
 import * as Promised from "mysql2/promise"
 import { readFileSync } from "node:fs"
 import type { Driver, Record, Transaction } from "../src/Driver.ts"
-import { proxy } from "./mysql/proxy.ts"
-import { connect, Count, freshTable, increment } from "./mysql/store.ts"
-import { mysqlServer, query } from "./servers/mysql.ts"
 import {
   check,
   commit,
@@ -22,7 +19,10 @@ import {
   refused,
   soon,
   write
-} from "./suites/driver/TestStore.ts"
+} from "../src/testing/driver/TestStore.ts"
+import { proxy } from "./mysql/proxy.ts"
+import { connect, Count, freshTable, increment } from "./mysql/store.ts"
+import { mysqlServer, query } from "./servers/mysql.ts"
 
 /** Adds one to each, as often as it takes. */
 const count = Effect.fnUntraced(function*(driver: Driver, names: ReadonlyArray<string>) {

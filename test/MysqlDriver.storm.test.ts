@@ -5,9 +5,9 @@ import { Scoped } from "effect-scoped"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
 import type { Record, Write } from "../src/Driver.ts"
+import { fresh, record, soon, write } from "../src/testing/driver/TestStore.ts"
 import { connect, Count, increment, storage } from "./mysql/store.ts"
 import { type MysqlServer, mysqlServer, query } from "./servers/mysql.ts"
-import { fresh, record, soon, write } from "./suites/driver/TestStore.ts"
 
 const deadlocks = ({ mariadb, url }: MysqlServer) =>
   Effect.map(

@@ -3,8 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Stream } from "effect"
 import * as Mysql from "mysql2/promise"
 import { expired } from "../src/Driver.ts"
-import { connect } from "./mysql/store.ts"
-import { mysqlServer, query } from "./servers/mysql.ts"
 import {
   commit,
   commitAll,
@@ -16,7 +14,9 @@ import {
   record,
   soon,
   write
-} from "./suites/driver/TestStore.ts"
+} from "../src/testing/driver/TestStore.ts"
+import { connect } from "./mysql/store.ts"
+import { mysqlServer, query } from "./servers/mysql.ts"
 
 const rows = (url: string, table: string) =>
   Effect.map(query(url, `SELECT COUNT(*) AS n FROM ${table}`), ([row]) => Number(row!["n"]))

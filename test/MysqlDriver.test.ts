@@ -1,6 +1,6 @@
+import { suite } from "effect-scoped/testing/DriverSuite"
 import { store } from "./mysql/store.ts"
-import { driverSuite } from "./suites/driver.ts"
 import { scopedSuite } from "./suites/scoped.ts"
 
-driverSuite("mysql", store())
+suite("mysql", { store: store() })
 scopedSuite("mysql", store())

@@ -1,6 +1,7 @@
 /** A cluster of real processes: where things are, and that they move. */
 import { assert, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { suite } from "effect-scoped/testing/DriverSuite"
 import { Cluster } from "ioredis"
 import { once } from "node:events"
 import * as Slot from "../src/internal/redis/slot.ts"
@@ -9,15 +10,13 @@ import * as Scoped from "../src/Scoped.ts"
 import { DriverError } from "../src/ScopedError.ts"
 import { commit, counter, countWhile, create, prefix, record, says, write } from "./redis/helpers.ts"
 import { redisCluster, redisNode, type RedisServer, until, version } from "./servers/redis.ts"
-import { driverSuite } from "./suites/driver.ts"
 
 class Servers extends Context.Service<Servers, Effect.Success<ReturnType<typeof redisCluster>>>()("test/Cluster") {}
 
 // With the tag all scopes are in one slot, and so may change together as the suite wants.
-driverSuite(
-  "redis cluster",
-  Effect.map(redisCluster(), ({ nodes }) => RedisDriver.make({ cluster: nodes, prefix: "{suite}:" }))
-)
+suite("redis cluster", {
+  store: Effect.map(redisCluster(), ({ nodes }) => RedisDriver.make({ cluster: nodes, prefix: "{suite}:" }))
+})
 
 /** Who has the slot of a scope. */
 const ownerOf = Effect.fnUntraced(function*(masters: ReadonlyArray<RedisServer>, name: string) {

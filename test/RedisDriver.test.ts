@@ -1,6 +1,6 @@
+import { suite } from "effect-scoped/testing/DriverSuite"
 import { store } from "./redis/store.ts"
-import { driverSuite } from "./suites/driver.ts"
 import { scopedSuite } from "./suites/scoped.ts"
 
-driverSuite("redis", store)
+suite("redis", { store })
 scopedSuite("redis", store)

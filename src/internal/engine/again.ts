@@ -5,18 +5,18 @@ import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type { Record } from "../../Driver.ts"
 import { ConflictError, type DriverError } from "../../ScopedError.ts"
-import { about, type Run as RunEffect } from "./calls.ts"
+import type { Fork } from "./background.ts"
 import type { Lines } from "./lines.ts"
 import type { Run } from "./run.ts"
 import * as Schedules from "./schedules.ts"
-import type { Attempts, Update } from "./update.ts"
+import { type Attempts, failAll, type Update } from "./update.ts"
 
 /** Once more: the handlers after a refusal, the very same commit after a lost answer. */
 export class Again {
   private readonly clock: Clock.Clock
   private readonly elapsed: () => number
   private readonly lines: Lines
-  private readonly run: RunEffect
+  private readonly fork: Fork
   private readonly recovery: Schedule.Schedule<unknown>
   private readonly resendFor: number
   /** Updates whose schedule lets them wait. */
@@ -27,7 +27,7 @@ export class Again {
     readonly clock: Clock.Clock
     readonly elapsed: () => number
     readonly lines: Lines
-    readonly run: RunEffect
+    readonly fork: Fork
     readonly recovery: Schedule.Schedule<unknown>
     /** For how long after it was first sent a commit may be sent again, in milliseconds. */
     readonly resendFor: number
@@ -35,7 +35,7 @@ export class Again {
     this.clock = options.clock
     this.elapsed = options.elapsed
     this.lines = options.lines
-    this.run = options.run
+    this.fork = options.fork
     this.recovery = options.recovery
     this.resendFor = options.resendFor
   }
@@ -88,7 +88,7 @@ export class Again {
 
   private tryAgain(attempts: Attempts, updates: ReadonlyArray<Update>): void {
     const { retry, target: { scope } } = updates[0]!
-    if (this.closed !== undefined) return this.end(updates, Exit.fail(about(scope, this.closed)))
+    if (this.closed !== undefined) return failAll(updates, this.closed)
     if (retry === undefined) {
       return this.elapsed() - attempts.since < Schedules.patience
         ? this.lines.rejoin(updates, true)
@@ -100,9 +100,12 @@ export class Again {
       return yield* attempts.step({ scope, attempts: attempts.count })
     })
     this.asleep.add(updates)
-    this.run(wait).addObserver((exit) => {
+    this.fork(wait).addObserver((exit) => {
       if (!this.asleep.delete(updates)) return
-      if (Exit.isFailure(exit)) return this.end(updates, exit)
+      if (Exit.isFailure(exit)) {
+        for (const update of updates) update.settle(exit)
+        return
+      }
       if (exit.value === undefined) return this.exhausted(attempts, updates)
       // What the refusal told is only good for trying again at once.
       this.lines.rejoin(updates, Duration.isZero(exit.value))
@@ -111,7 +114,7 @@ export class Again {
 
   private exhausted({ changed, count }: Attempts, updates: ReadonlyArray<Update>): void {
     const { target: { scope } } = updates[0]!
-    this.run(Effect.logDebug(
+    this.fork(Effect.logDebug(
       `Gave up updates of ${JSON.stringify(scope)} after ${count} refusals`,
       { updates: updates.length, changed: [...changed] }
     ))
@@ -122,10 +125,6 @@ export class Again {
         Exit.fail(new ConflictError({ scope: update.target.scope, attempts: count, changed: own }))
       )
     }
-  }
-
-  private end(updates: ReadonlyArray<Update>, exit: Exit.Exit<unknown, unknown>): void {
-    for (const update of updates) if (update.phase === "waiting") update.settle(exit)
   }
 
   // ---- After a lost answer
@@ -145,7 +144,7 @@ export class Again {
       run.recovery ??= yield* Schedules.stepper(this.recovery, this.clock)
       return yield* run.recovery(undefined)
     })
-    this.run(wait).addObserver((exit) => {
+    this.fork(wait).addObserver((exit) => {
       if (Exit.isFailure(exit)) {
         giveUp(`${error.description}, and the storage's "recovery" schedule failed`, exit.cause)
       } else if (exit.value === undefined) {
@@ -159,11 +158,7 @@ export class Again {
 
   close(error: DriverError): void {
     this.closed = error
-    for (const updates of this.asleep) {
-      this.asleep.delete(updates)
-      for (const update of updates) {
-        if (update.phase === "waiting") update.settle(Exit.fail(about(update.target.scope, error)))
-      }
-    }
+    for (const updates of this.asleep) failAll(updates, error)
+    this.asleep.clear()
   }
 }

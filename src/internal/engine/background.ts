@@ -1,7 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { Run } from "./calls.ts"
+
+/** Starts an effect at once, in the background of the storage. */
+export type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 /**
  * Starts effects at once, in the background of a scope: when it closes they are interrupted and waited for.
@@ -9,7 +11,7 @@ import type { Run } from "./calls.ts"
  * What `FiberSet` is for, but with a place for each fiber that is used again: a set that things enter and leave all the
  * time keeps what has left alive for long.
  */
-export const make: Effect.Effect<Run, never, Scope.Scope> = Effect.gen(function*() {
+export const make: Effect.Effect<Fork, never, Scope.Scope> = Effect.gen(function*() {
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
   const fibers: Array<Fiber.Fiber<unknown, unknown> | undefined> = []
   const free: Array<number> = []

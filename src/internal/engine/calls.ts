@@ -2,9 +2,10 @@ import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import type { Driver, Record, Transaction, Verdict } from "../../Driver.ts"
 import { DriverError } from "../../ScopedError.ts"
+import { shown } from "../state/fault.ts"
+import type { Fork } from "./background.ts"
 
 /** A driver as the engine trusts it: every call ends in time, and nothing but a `DriverError` comes out of it. */
 export interface Calls {
@@ -19,10 +20,7 @@ export interface Calls {
   readonly closed: DriverError
 }
 
-/** Starts an effect at once, in the background of the storage. */
-export type Run = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-
-export const make = (driver: Driver, timeout: Duration.Duration, run: Run): Calls => {
+export const make = (driver: Driver, timeout: Duration.Duration, fork: Fork): Calls => {
   type Operation = "read" | "commit"
 
   const error = (
@@ -43,12 +41,12 @@ export const make = (driver: Driver, timeout: Duration.Duration, run: Run): Call
   // A call that does not end by itself is interrupted, but not waited for: it may hang there, too.
   const within = <A>(operation: Operation, call: Effect.Effect<A, DriverError>): Effect.Effect<A | DriverError> =>
     Effect.callback((resume) => {
-      const fiber = run(call)
+      const fiber = fork(call)
       const finish = (exit: Exit.Exit<A, DriverError>) =>
         resume(Effect.succeed(Exit.isSuccess(exit) ? exit.value : toError(operation, exit.cause)))
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return finish(exit)
-      const timer = run(Effect.andThen(
+      const timer = fork(Effect.andThen(
         Effect.sleep(timeout),
         Effect.sync(() => {
           resume(Effect.succeed(error(
@@ -73,7 +71,7 @@ export const make = (driver: Driver, timeout: Duration.Duration, run: Run): Call
     const failure = cause.reasons[0]
     if (failure?._tag === "Fail") return failure.error
     if (failure?._tag === "Die") {
-      return error(operation, "Unknown", `it failed in an unexpected way: ${text(failure.defect)}`, failure.defect)
+      return error(operation, "Unknown", `it failed in an unexpected way: ${shown(failure.defect)}`, failure.defect)
     }
     return error(operation, "Unknown", "it was interrupted")
   }
@@ -96,14 +94,6 @@ export const make = (driver: Driver, timeout: Duration.Duration, run: Run): Call
     broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),
     ended: error("changes", "Unknown", "its hints came to an end. Report this to its authors"),
     closed: error("commit", "Closed", "the storage layer was closed. Keep it open for as long as it is used")
-  }
-}
-
-const text = (defect: unknown): string => {
-  try {
-    return String(defect)
-  } catch {
-    return "it cannot be told how"
   }
 }
 

@@ -7,9 +7,11 @@ import type * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
 import type { Driver } from "../../Driver.ts"
 import * as Name from "../name.ts"
+import { steady } from "../steady.ts"
 import { Again } from "./again.ts"
-import type { Calls, Run as RunEffect } from "./calls.ts"
-import { steady, stopwatch } from "./elapsed.ts"
+import type { Fork } from "./background.ts"
+import type { Calls } from "./calls.ts"
+import { stopwatch } from "./elapsed.ts"
 import { Flights } from "./flights.ts"
 import { type Batch, emptyBatch, Gather } from "./gather.ts"
 import { type Lane, Lanes } from "./lanes.ts"
@@ -20,6 +22,7 @@ import { Reader } from "./reader.ts"
 import { Report } from "./report.ts"
 import type { Environment, Run } from "./run.ts"
 import { traced } from "./trace.ts"
+import { failAll } from "./update.ts"
 
 export interface Options {
   readonly namespace: string | undefined
@@ -52,12 +55,12 @@ export class Committer {
   private readonly outcomes: Outcomes
 
   constructor(
-    { calls, clock, driver, metrics, options, run, tick }: {
+    { calls, clock, driver, fork, metrics, options, tick }: {
       readonly driver: Driver
       readonly calls: Calls
       readonly clock: Clock.Clock
       readonly metrics: Metrics.Metrics
-      readonly run: RunEffect
+      readonly fork: Fork
       readonly tick: () => number
       readonly options: Options
     }
@@ -67,9 +70,9 @@ export class Committer {
     this.metrics = metrics
     this.tick = tick
     this.elapsed = stopwatch(clock)
-    this.report = new Report({ driver: driver.name, run, elapsed: this.elapsed })
+    this.report = new Report({ driver: driver.name, fork, elapsed: this.elapsed })
     this.lanes = new Lanes(driver, (lane) => {
-      run(this.turn(lane)).addObserver((exit) => {
+      fork(this.turn(lane)).addObserver((exit) => {
         if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.report.broken(exit.cause)
         this.lanes.rest(lane)
       })
@@ -83,7 +86,7 @@ export class Committer {
     this.reader = new Reader({
       driver,
       calls,
-      run,
+      fork,
       tick,
       room: () => this.gather.room || this.flights.size === 0
     })
@@ -99,7 +102,7 @@ export class Committer {
       clock,
       elapsed: this.elapsed,
       lines: this.lines,
-      run,
+      fork,
       recovery: options.recovery,
       // The other half is room for what travels slowly.
       resendFor: Duration.toMillis(options.retention) / 2
@@ -128,8 +131,7 @@ export class Committer {
       batchSize: options.batchSize,
       tick,
       onStart: (run) => this.flights.start(run),
-      onBlame: (run) => this.outcomes.halve(run),
-      fail: (updates, error) => this.outcomes.failAll(updates, error)
+      onBlame: (run) => this.outcomes.halve(run)
     })
     this.outcomes = new Outcomes({
       clock,
@@ -147,7 +149,7 @@ export class Committer {
   /** Fails what waits, and waits for what is in flight. */
   readonly close: Effect.Effect<void> = Effect.callback((resume) => {
     this.again.close(this.calls.closed)
-    for (const cell of this.lines.cells) this.outcomes.failAll(this.lines.drain(cell), this.calls.closed)
+    for (const cell of this.lines.cells) failAll(this.lines.drain(cell), this.calls.closed)
     this.flights.close(() => {
       this.lanes.stop()
       resume(Effect.void)
@@ -174,7 +176,7 @@ export class Committer {
     return Effect.gen({ self: this }, function*() {
       while (this.gather.fill(lane, batch)) yield* Effect.yieldNow
       for (const run of batch.answered) {
-        this.lines.free(run.slots.map((slot) => slot.cell))
+        this.lines.free(run.cells)
         yield* this.outcomes.reply(run)
       }
       const { runs } = batch

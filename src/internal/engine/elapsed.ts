@@ -16,6 +16,3 @@ export const stopwatch = (clock: Clock.Clock): () => number => {
     return passed
   }
 }
-
-/** Milliseconds since some moment, which go on evenly whatever the wall clock is set to: for how long code has run. */
-export const steady = (clock: Clock.Clock) => (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

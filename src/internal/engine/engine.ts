@@ -41,13 +41,13 @@ export interface Engine {
 /** One storage: updates wait in lines and are committed; reads are batched; both go through the same driver. */
 export const make = Effect.fnUntraced(function*(driver: Driver, options: Options) {
   const clock = yield* Clock.Clock
-  const run = yield* Background.make
-  const calls = Calls.make(driver, options.timeout, run)
+  const fork = yield* Background.make
+  const calls = Calls.make(driver, options.timeout, fork)
   // A logical clock: what began at a later tick began later.
   let ticks = 0
   const tick = () => ++ticks
   const metrics = Metrics.make(driver.name, yield* Effect.context<never>())
-  const committer = new Committer.Committer({ driver, calls, clock, metrics, run, tick, options })
+  const committer = new Committer.Committer({ driver, calls, clock, metrics, fork, tick, options })
   const { lines, reader } = committer
 
   let closed = false

@@ -1,10 +1,9 @@
-import type { DriverError } from "../../ScopedError.ts"
 import { type Cell, toKnown } from "./cell.ts"
 import type { Lane } from "./lanes.ts"
 import type { Lines } from "./lines.ts"
 import type { Reader } from "./reader.ts"
 import { type Environment, Run } from "./run.ts"
-import type { Update } from "./update.ts"
+import { failAll, type Update } from "./update.ts"
 
 /** What goes to the store together. */
 export interface Batch {
@@ -37,8 +36,6 @@ export class Gather {
   private readonly tick: () => number
   private readonly onStart: (run: Run) => void
   private readonly onBlame: (run: Run) => void
-  private readonly fail: (updates: ReadonlyArray<Update>, error: DriverError) => void
-
   private loaded = 0
 
   constructor(options: {
@@ -50,7 +47,6 @@ export class Gather {
     readonly onStart: (run: Run) => void
     /** Some update of a run left a state that cannot be written, and it is not known which. */
     readonly onBlame: (run: Run) => void
-    readonly fail: (updates: ReadonlyArray<Update>, error: DriverError) => void
   }) {
     this.env = options.env
     this.lines = options.lines
@@ -59,7 +55,6 @@ export class Gather {
     this.tick = options.tick
     this.onStart = options.onStart
     this.onBlame = options.onBlame
-    this.fail = options.fail
   }
 
   /** Whether more may be read for updates that wait. */
@@ -142,7 +137,7 @@ export class Gather {
     for (const cell of unknown) {
       this.reader.read(cell.name, (reading) => {
         if ("failure" in reading) {
-          this.fail(this.lines.drain(cell), reading.failure)
+          failAll(this.lines.drain(cell), reading.failure)
         } else {
           const { asOf, record } = reading
           cell.known = toKnown(record, asOf, this.tick(), this.env.clock.currentTimeMillisUnsafe())

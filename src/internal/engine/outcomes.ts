@@ -13,7 +13,7 @@ import type { Lines } from "./lines.ts"
 import type { Metrics } from "./metrics.ts"
 import type { Report } from "./report.ts"
 import type { Run } from "./run.ts"
-import type { Update } from "./update.ts"
+import { failAll } from "./update.ts"
 import { decide } from "./verdict.ts"
 
 /** From the store's verdicts to the callers: what became of a run is told, or tried again. */
@@ -65,24 +65,26 @@ export class Outcomes {
         const known = decision.current === undefined
           ? run.after(asOf, moment)
           : decision.current.map((record) => toKnown(record, asOf, moment, now))
+        const { refusedBefore } = run
         run.slots.forEach(({ cell, known: before }, i) => {
           cell.known = known[i]!
           // A commit at the first attempt shows that nobody is in the way any more.
-          cell.known.contended = before.contended && run.refusedBefore
+          cell.known.contended = before.contended && refusedBefore
         })
-        this.lines.free(run.slots.map((slot) => slot.cell))
+        this.lines.free(run.cells)
         if (decision.shortfall !== undefined) warn(run, decision.shortfall)
         this.metrics.applied(run.updates.length)
         return true
       }
       case "NotApplied": {
         if (run.doubt) this.report.doubtEnds("not applied")
+        const { refusedBefore } = run
         run.slots.forEach(({ cell, known: before }, i) => {
           cell.known = toKnown(decision.current[i]!, asOf, moment, now)
-          const overtaken = run.refusedBefore && cell.known.revision !== before.revision
+          const overtaken = refusedBefore && cell.known.revision !== before.revision
           cell.known.contended = before.contended || overtaken
         })
-        this.lines.free(run.slots.map((slot) => slot.cell))
+        this.lines.free(run.cells)
         this.metrics.refused(run.updates.length)
         this.again.refused(run, decision.current)
         lane.hurry = true
@@ -94,8 +96,8 @@ export class Outcomes {
         if (run.updates.some((update) => update.cells.length !== run.slots.length)) {
           this.halve(run)
         } else {
-          this.lines.free(run.slots.map((slot) => slot.cell))
-          this.failAll(run.updates, decision.error)
+          this.lines.free(run.cells)
+          failAll(run.updates, decision.error)
           this.flights.land(run)
         }
         return false
@@ -134,40 +136,35 @@ export class Outcomes {
     })
   }
 
-  failAll(updates: ReadonlyArray<Update>, error: DriverError): void {
-    for (const update of updates) update.settle(Exit.fail(about(update.target.scope, error)))
-  }
-
   /** Runs half of the updates alone, to find out which of them is to blame for a failure. */
   halve(run: Run): void {
-    const { slots, updates } = run
+    const { cells, updates } = run
     for (const update of updates) update.phase = "waiting"
     this.flights.land(run)
-    for (const { cell } of slots) cell.most = Math.ceil(updates.length / 2)
-    if (this.flights.closing) this.failAll(updates, this.closed)
+    for (const cell of cells) cell.most = Math.ceil(updates.length / 2)
+    if (this.flights.closing) failAll(updates, this.closed)
     else this.lines.rejoin(updates, true)
-    this.lines.free(slots.map((slot) => slot.cell))
+    this.lines.free(cells)
   }
 
   private forget(run: Run): void {
-    for (const { cell } of run.slots) cell.known = undefined
-    this.lines.free(run.slots.map((slot) => slot.cell))
+    for (const cell of run.cells) cell.known = undefined
+    this.lines.free(run.cells)
   }
 
   /** Ends a run of which nobody will know whether it was applied. */
   private giveUp(run: Run, reason: string, error?: DriverError, cause?: unknown): void {
     if (run.doubt) this.report.doubtEnds("unknown")
     this.forget(run)
-    const about_ = cause ?? (error === undefined ? undefined : about(run.scope, error))
+    const from = cause ?? (error === undefined ? undefined : about(run.scope, error))
     for (const update of run.updates) {
       const scope = update.target.scope
-      // Whoever changes nothing has nothing that could be applied.
-      if (!update.wrote && error !== undefined) update.settle(Exit.fail(about(scope, error)))
-      else {
-        update.settle(Exit.fail(
-          new AmbiguousCommitError({ scope, reason, ...about_ !== undefined && { cause: about_ } })
-        ))
-      }
+      update.settle(Exit.fail(
+        // Whoever changes nothing has nothing that could be applied.
+        error !== undefined && !update.wrote
+          ? about(scope, error)
+          : new AmbiguousCommitError({ scope, reason, ...from !== undefined && { cause: from } })
+      ))
     }
     this.flights.land(run)
   }

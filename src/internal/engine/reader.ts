@@ -3,7 +3,8 @@ import * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 import type { Driver, Record } from "../../Driver.ts"
 import { DriverError } from "../../ScopedError.ts"
-import type { Calls, Run } from "./calls.ts"
+import type { Fork } from "./background.ts"
+import type { Calls } from "./calls.ts"
 import { laneOf } from "./lanes.ts"
 import { traced } from "./trace.ts"
 
@@ -41,7 +42,7 @@ const large = 8 * 1024 * 1024
 export class Reader {
   private readonly driver: Driver
   private readonly calls: Calls
-  private readonly run: Run
+  private readonly fork: Fork
   private readonly tick: () => number
   private readonly room: () => boolean
   private readonly queues = new Map<string, Queue>()
@@ -53,13 +54,13 @@ export class Reader {
   constructor(options: {
     readonly driver: Driver
     readonly calls: Calls
-    readonly run: Run
+    readonly fork: Fork
     readonly tick: () => number
     readonly room: () => boolean
   }) {
     this.driver = options.driver
     this.calls = options.calls
-    this.run = options.run
+    this.fork = options.fork
     this.tick = options.tick
     this.room = options.room
   }
@@ -105,7 +106,7 @@ export class Reader {
     queue.starting = true
     queue.reading++
     // What is asked for at the same moment is read together.
-    this.run(Effect.flatMap(Effect.yieldNow, () => this.work(queue))).addObserver(() => {
+    this.fork(Effect.flatMap(Effect.yieldNow, () => this.work(queue))).addObserver(() => {
       queue.reading--
       queue.starting = false
       this.start(queue)

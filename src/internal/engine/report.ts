@@ -1,19 +1,19 @@
 import * as Effect from "effect/Effect"
 import type { DriverError } from "../../ScopedError.ts"
-import type { Run } from "./calls.ts"
+import type { Fork } from "./background.ts"
 import type { Lane } from "./lanes.ts"
 
 /** Tells in the log what keeps updates waiting: once when it begins and once when it is over. */
 export class Report {
   private readonly driver: string
-  private readonly run: Run
+  private readonly fork: Fork
   private readonly elapsed: () => number
   private doubts = 0
   private readonly outcomes = { applied: 0, "not applied": 0, unknown: 0 }
 
-  constructor(options: { readonly driver: string; readonly run: Run; readonly elapsed: () => number }) {
+  constructor(options: { readonly driver: string; readonly fork: Fork; readonly elapsed: () => number }) {
     this.driver = options.driver
-    this.run = options.run
+    this.fork = options.fork
     this.elapsed = options.elapsed
   }
 
@@ -28,7 +28,7 @@ export class Report {
     if (lane.silentSince === undefined) return
     const millis = Math.round(this.elapsed() - lane.silentSince)
     lane.silentSince = undefined
-    this.run(Effect.logInfo(`The ${this.driver} store answers again, after ${millis} ms`))
+    this.fork(Effect.logInfo(`The ${this.driver} store answers again, after ${millis} ms`))
   }
 
   doubtBegins(scope: string, error: DriverError): void {
@@ -44,16 +44,16 @@ export class Report {
     if (--this.doubts > 0) return
     const told = Object.entries(this.outcomes).filter(([, count]) => count > 0)
       .map(([outcome, count]) => `${count} ${outcome}`)
-    this.run(Effect.logInfo(`Nothing is in doubt any more: of the commits in doubt ${told.join(", ")}`))
+    this.fork(Effect.logInfo(`Nothing is in doubt any more: of the commits in doubt ${told.join(", ")}`))
     this.outcomes.applied = this.outcomes["not applied"] = this.outcomes.unknown = 0
   }
 
   /** Something in here failed that should not. */
   broken(cause: unknown): void {
-    this.run(Effect.logError("A part of the storage failed, and with it all updates that it held", cause))
+    this.fork(Effect.logError("A part of the storage failed, and with it all updates that it held", cause))
   }
 
   private warn(message: string): void {
-    this.run(Effect.logWarning(message))
+    this.fork(Effect.logWarning(message))
   }
 }

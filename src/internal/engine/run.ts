@@ -23,8 +23,8 @@ export interface Environment {
   readonly verify: boolean
   /** How long a revision is remembered after its data is gone. */
   readonly retention: Duration.Duration
-  /** The mark of the next commit: later than all marks in the revisions that it follows. */
   readonly writer: string
+  /** The mark of the next commit: later than all marks in the revisions that it follows. */
   readonly nextMark: (latest: number) => Revision.Mark
 }
 
@@ -43,6 +43,8 @@ const bytesPerMilli = 25_000
  */
 export class Run {
   readonly slots: Array<Slot> = []
+  /** The cells of its slots, in their order. */
+  readonly cells: Array<Cell> = []
   readonly updates: Array<Update> = []
   transaction: Transaction = []
   mark: Revision.Mark | undefined = undefined
@@ -134,6 +136,7 @@ export class Run {
       if (this.slotOf(cell) !== undefined) return
       cell.busy = true
       this.slots.push(new Slot(cell, update.target.parts[i]!))
+      this.cells.push(cell)
       this.allowed = Math.max(this.allowed, (cell.known!.text?.length ?? 0) / bytesPerMilli)
     })
     update.phase = "inFlight"

@@ -3,6 +3,8 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
+import type { DriverError } from "../../ScopedError.ts"
+import { about } from "./calls.ts"
 import type { Cell } from "./cell.ts"
 import { Place } from "./line.ts"
 import type { Step } from "./schedules.ts"
@@ -121,4 +123,9 @@ export const fusible = (a: Update, b: Update): boolean => {
     const j = all.cells.indexOf(cell)
     return j !== -1 && samePart(some.target.parts[i]!, all.target.parts[j]!)
   })
+}
+
+/** Fails updates that nothing of is stored. */
+export const failAll = (updates: ReadonlyArray<Update>, error: DriverError): void => {
+  for (const update of updates) update.settle(Exit.fail(about(update.target.scope, error)))
 }

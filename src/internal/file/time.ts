@@ -9,6 +9,7 @@
  * Only where both of these processes live in a time of their own, as tests do, that time counts.
  */
 import type * as Clock from "effect/Clock"
+import { steady } from "../steady.ts"
 import type { Moment } from "./line.ts"
 
 export interface Time {
@@ -32,7 +33,7 @@ const leastStep = 1000
  * `filed` is the time of the file system, where it tells.
  */
 export const make = (clock: Clock.Clock, filed: number | undefined): Time => {
-  const monotonic = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const monotonic = steady(clock)
   const own = clock.currentTimeMillisUnsafe()
   const isRight = filed === undefined || Math.abs(own - filed) < tolerance
   const off = isRight ? 0 : own - filed

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Transaction } from "../../Driver.ts"
+import { steady } from "../steady.ts"
 
 /**
  * How long a turn lasts that is not taken, in milliseconds: of the store's clock, or more of the machine's, for the clock
@@ -30,6 +31,7 @@ export class Claims {
   private tickets = 0
   private readonly clock: Clock.Clock
   private readonly machine: Clock.Clock = Clock.Clock.defaultValue()
+  private readonly machineMillis = steady(this.machine)
 
   constructor(clock: Clock.Clock) {
     this.clock = clock
@@ -56,7 +58,7 @@ export class Claims {
       return Effect.raceAllFirst([
         this.moved,
         sleep(this.clock, head.since + lapse - this.clock.currentTimeMillisUnsafe()),
-        sleep(this.machine, head.machineSince + machineLapse - monotonic(this.machine))
+        sleep(this.machine, head.machineSince + machineLapse - this.machineMillis())
       ]).pipe(
         // Whoever is woken is woken in the middle of somebody else's step.
         Effect.andThen(Effect.yieldNow),
@@ -99,12 +101,12 @@ export class Claims {
 
   private lapsed({ machineSince, since }: Claim): boolean {
     return this.clock.currentTimeMillisUnsafe() >= since + lapse ||
-      monotonic(this.machine) >= machineSince + machineLapse
+      this.machineMillis() >= machineSince + machineLapse
   }
 
   private begin(claim: Claim): void {
     claim.since = this.clock.currentTimeMillisUnsafe()
-    claim.machineSince = monotonic(this.machine)
+    claim.machineSince = this.machineMillis()
   }
 
   private drop(name: string, place: number): void {
@@ -124,5 +126,3 @@ export class Claims {
     })
   })
 }
-
-const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

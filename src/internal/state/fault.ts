@@ -41,10 +41,19 @@ export const ofExit = (exit: Exit.Failure<unknown, Schema.SchemaError>): Fault =
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
-const describe = (error: unknown): string => {
+/** What was thrown, as text. It never throws, whatever that is. */
+export const shown = (thrown: unknown): string => {
   try {
-    return error instanceof Error ? error.message : String(error)
+    return String(thrown)
   } catch {
     return "something was thrown that cannot be shown"
+  }
+}
+
+const describe = (error: unknown): string => {
+  try {
+    return error instanceof Error ? error.message : shown(error)
+  } catch {
+    return shown(error)
   }
 }

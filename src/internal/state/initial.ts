@@ -1,5 +1,6 @@
 import * as Result from "effect/Result"
 import type { Codec, Fault, Held } from "./codec.ts"
+import { shown } from "./fault.ts"
 
 /** A state that is made when it is first asked for, as it would be stored. */
 export const once = (codec: Codec, make: () => unknown): () => Result.Result<Held, Fault> => {
@@ -8,16 +9,8 @@ export const once = (codec: Codec, make: () => unknown): () => Result.Result<Hel
     made ??= Result.flatMap(
       Result.try({
         try: make,
-        catch: (error): Fault => ({ path: [], reason: `it could not be made: ${text(error)}` })
+        catch: (error): Fault => ({ path: [], reason: `it could not be made: ${shown(error)}` })
       }),
       codec.hold
     )
-}
-
-const text = (error: unknown): string => {
-  try {
-    return String(error)
-  } catch {
-    return "what was thrown has no text"
-  }
 }
