@@ -63,6 +63,7 @@ import * as Changes from "./internal/redis/changes.ts"
 import * as Client from "./internal/redis/client.ts"
 import * as RedisCluster from "./internal/redis/cluster.ts"
 import * as Commit from "./internal/redis/commit.ts"
+import * as Crowds from "./internal/redis/crowds.ts"
 import * as Eviction from "./internal/redis/eviction.ts"
 import * as Fault from "./internal/redis/fault.ts"
 import * as Hints from "./internal/redis/hints.ts"
@@ -200,12 +201,14 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const read = Read.make({ ...reading, now, script: scripts.read })
     const names = Names.make({ ...reading, read })
     const changes = yield* Changes.make({ ...reading, now, read })
+    const crowds = yield* Crowds.make(reading)
     const commit = Commit.make({
       ...writing,
       now,
       read,
       script: scripts.commit,
       wait,
+      crowds,
       onHints: yield* Hints.make(changes.deaf)
     })
     yield* Effect.forkScoped(Eviction.warn(reading.router, millis))
@@ -215,7 +218,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       name: "redis",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
       parallelism: wait.lines.length === 0 ? 2 : 1,
-      lane: clustered ? (name) => placeOf(prefix + name) ?? "" : undefined,
+      lane: (name) => crowds.laneOf(name) ?? (clustered ? placeOf(prefix + name) : undefined) ?? "",
       read: (names) =>
         open(
           "read",

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { type Driver, expired, type Transaction, type Verdict } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Batch from "./batch.ts"
+import type { Crowds } from "./crowds.ts"
 import * as Fault from "./fault.ts"
 import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
@@ -30,6 +31,7 @@ export const make = (env: {
   readonly prefix: string
   readonly read: Read
   readonly wait: Wait
+  readonly crowds: Crowds
   readonly millis: number
   readonly now: () => number
   /** Told what keeps hints of commits from being sent; `null` when they are. */
@@ -116,7 +118,7 @@ export const make = (env: {
     })
   })
 
-  return Effect.fnUntraced(function*(batch) {
+  const commit = Effect.fnUntraced(function*(batch: ReadonlyArray<Transaction>, waited: number) {
     const answers: Array<Answer> = new Array(batch.length)
     const refusals: Array<Refusal> = []
     const chunks = new Batch.Chunks(prefix)
@@ -130,8 +132,9 @@ export const make = (env: {
       else answers[place] = wrong
     })
     const writes = waits && batch.some(writesOf)
-    const options = writes ? writing : checking
-    const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
+    const millis = env.millis - waited
+    const options = { ...writes ? writing : checking, millis }
+    const deadline = env.now() + millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
     const alone: Array<Batch.Chunk> = []
     for (const [i, chunk] of chunks.all.entries()) {
@@ -161,6 +164,8 @@ export const make = (env: {
       return error
     })
   })
+
+  return (batch) => env.crowds.take(batch, (waited) => commit(batch, waited))
 }
 
 const writesOf = (transaction: Transaction): boolean => transaction.some(({ next }) => next !== undefined)
