@@ -1,6 +1,6 @@
 /** Several writers of one scope: who is refused again and again gets a turn, and nobody depends on it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
+import { type Context, Effect, Layer, type Scope } from "effect"
 import type { Driver } from "../src/Driver.ts"
 import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
@@ -18,12 +18,7 @@ interface Writer {
   readonly attempts: () => number
 }
 
-const writer = Effect.fnUntraced(function*(
-  made: Effect.Effect<Driver, DriverError, Scope.Scope>,
-  name = "shared",
-  options: Storage.Options = {}
-) {
-  const storage = yield* Layer.build(Storage.layer(made, options))
+const writerOf = (storage: Context.Context<Storage.Storage>, name: string): Writer => {
   let attempts = 0
   let done = 0
   const update = Scoped.update(counter(name), (count) => {
@@ -31,9 +26,13 @@ const writer = Effect.fnUntraced(function*(
     attempts++
     return [count + 1, count + 1]
   }).pipe(Effect.tap(() => Effect.sync(() => done++)), Effect.provideContext(storage))
-  const self: Writer = { update, attempts: () => attempts, done: () => done }
-  return self
-})
+  return { update, attempts: () => attempts, done: () => done }
+}
+
+const open = (made: Effect.Effect<Driver, DriverError, Scope.Scope>) => Layer.build(Storage.layer(made))
+
+const writer = (made: Effect.Effect<Driver, DriverError, Scope.Scope>, name = "shared") =>
+  Effect.map(open(made), (storage) => writerOf(storage, name))
 
 /** Lets writers compete until together they have made so many updates. */
 const compete = Effect.fnUntraced(function*(writers: ReadonlyArray<Writer>, updates: number) {
@@ -170,6 +169,22 @@ describe("writers of one scope in Redis", () => {
         Effect.never
       )
       yield* exact(writers)
+    }), 60_000)
+
+  it.live("keep nobody waiting who wants something else", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const storage = yield* open(driver(server))
+      const names = ["one", "two", "three"]
+      const quiet = writerOf(storage, "quiet")
+      const hot = names.map((name) => writerOf(storage, name))
+      const others = yield* Effect.forEach([...names, ...names], (name) => writer(driver(server), name))
+      yield* compete([...hot, ...others], 400)
+      const before = sum(hot.map(({ done }) => done()))
+      yield* Effect.raceFirst(Effect.forever(quiet.update), compete([...hot, ...others], 600))
+      const made = sum(hot.map(({ done }) => done())) - before
+      console.log("QUIET", quiet.done(), made)
+      assert.isAbove(quiet.done(), made)
     }), 60_000)
 
   it.live("leave nothing behind", () =>

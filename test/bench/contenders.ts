@@ -8,8 +8,8 @@ import { flags, redisServer } from "../servers/redis.ts"
 import { temporaryDirectory } from "../servers/server.ts"
 
 export interface Contender {
-  /** Adds one to the state that all share. */
-  readonly update: Effect.Effect<unknown, unknown>
+  /** Adds one to a state. */
+  readonly update: (name: string) => Effect.Effect<unknown, unknown>
   /** How often that was tried so far. */
   readonly attempts: () => number
 }
@@ -20,17 +20,21 @@ export const places: { readonly [store: string]: Effect.Effect<string, unknown, 
   redis: Effect.map(redisServer({ args: flags({ appendonly: "yes", appendfsync: "always" }) }), ({ url }) => url)
 }
 
-const Count = Scoped.make("count", { schema: Schema.Struct({ count: Schema.Int }), initial: { count: 0 } })
+const Count = Scoped.family("count", {
+  key: Schema.String,
+  schema: Schema.Struct({ count: Schema.Int }),
+  initial: { count: 0 }
+})
 
 const scoped = (layer: Layer.Layer<Storage.Storage, unknown>): Effect.Effect<Contender, unknown, Scope.Scope> =>
   Effect.map(Layer.build(layer), (storage) => {
     let attempts = 0
-    const update = Scoped.update(Count, ({ count }) => {
+    const update = Scoped.update(({ count }: { readonly count: number }) => {
       // oxlint-disable-next-line effect-scoped/pure-handlers -- how often it runs is the question
       attempts++
       return [count + 1, { count: count + 1 }]
     })
-    return { update: Effect.provideContext(update, storage), attempts: () => attempts }
+    return { update: (name) => Effect.provideContext(update(Count(name)), storage), attempts: () => attempts }
   })
 
 const client = (url: string) =>
@@ -46,29 +50,35 @@ const cas = (url: string) =>
     const swap = defineSwap(redis)
     return {
       attempts: () => attempts,
-      update: Effect.promise(async () => {
-        for (;;) {
-          attempts++
-          const before = await redis.get("peer")
-          if (await swap("peer", before ?? "", increment(before)) === 1) return
-        }
-      })
+      update: (name) =>
+        Effect.promise(async () => {
+          for (;;) {
+            attempts++
+            const before = await redis.get(name)
+            if (await swap(name, before ?? "", increment(before)) === 1) return
+          }
+        })
     }
   })
 
-/** The same script, from what was there last. Others are not expected. */
+/** The same script, from what was there last, as one would where hardly anybody else is expected. */
 const swap = (url: string) =>
   Effect.map(client(url), (redis): Contender => {
     let attempts = 0
-    let before = ""
+    const known = new Map<string, string>()
     const swap = defineSwap(redis)
     return {
       attempts: () => attempts,
-      update: Effect.promise(async () => {
-        attempts++
-        const next = increment(before === "" ? null : before)
-        before = await swap("alone", before, next) === 1 ? next : await redis.get("alone") ?? ""
-      })
+      update: (name) =>
+        Effect.promise(async () => {
+          for (;;) {
+            attempts++
+            const before = known.get(name) ?? await redis.get(name)
+            const next = increment(before)
+            if (await swap(name, before ?? "", next) === 1) return known.set(name, next)
+            known.delete(name)
+          }
+        })
     }
   })
 
@@ -90,16 +100,17 @@ const watch = (url: string) =>
     const idle: Array<Redis> = []
     return {
       attempts: () => attempts,
-      update: Effect.promise(async () => {
-        const redis = idle.pop() ?? new Redis(url)
-        for (;;) {
-          attempts++
-          await redis.watch("watched")
-          const next = increment(await redis.get("watched"))
-          if (await redis.multi().set("watched", next).exec() !== null) break
-        }
-        idle.push(redis)
-      })
+      update: (name) =>
+        Effect.promise(async () => {
+          const redis = idle.pop() ?? new Redis(url)
+          for (;;) {
+            attempts++
+            await redis.watch(name)
+            const next = increment(await redis.get(name))
+            if (await redis.multi().set(name, next).exec() !== null) break
+          }
+          idle.push(redis)
+        })
     }
   })
 
