@@ -6,7 +6,7 @@ import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import type { DriverError, ScopedError } from "../src/ScopedError.ts"
 import * as Storage from "../src/Storage.ts"
-import { counter, driver, prefix, setUser } from "./redis/helpers.ts"
+import { counter, driver, prefix, record, setUser } from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
 import { connect, redisCluster, redisServer, until } from "./servers/redis.ts"
 
@@ -171,21 +171,19 @@ describe("writers of one scope in Redis", () => {
       yield* exact(writers)
     }), 60_000)
 
-  it.live("keep nobody waiting who wants something else", () =>
+  it.live("have lanes of their own, as many as there are, so that nobody else waits with them", () =>
     Effect.gen(function*() {
-      const server = yield* redisServer()
-      const storage = yield* open(driver(server))
-      const names = ["one", "two", "three"]
-      const quiet = writerOf(storage, "quiet")
-      const hot = names.map((name) => writerOf(storage, name))
-      const others = yield* Effect.forEach([...names, ...names], (name) => writer(driver(server), name))
-      yield* compete([...hot, ...others], 400)
-      const before = sum(hot.map(({ done }) => done()))
-      yield* Effect.raceFirst(Effect.forever(quiet.update), compete([...hot, ...others], 600))
-      const made = sum(hot.map(({ done }) => done())) - before
-      console.log("QUIET", quiet.done(), made)
-      assert.isAbove(quiet.done(), made)
-    }), 60_000)
+      const redis = yield* driver(yield* redisServer())
+      const names = Array.from({ length: 100 }, (_, i) => `${i}`)
+      const lanes = () => new Set(names.map((name) => redis.lane!(name)))
+      assert.strictEqual(lanes().size, 1)
+      for (const name of names.slice(0, 2)) {
+        yield* redis.commit([[{ name, expected: null, next: record(), claim: "writer" }]])
+      }
+      assert.strictEqual(lanes().size, 3)
+      for (const name of names) yield* redis.commit([[{ name, expected: null, next: record(), claim: "writer" }]])
+      assert.strictEqual(lanes().size, 65)
+    }))
 
   it.live("leave nothing behind", () =>
     Effect.gen(function*() {

@@ -131,10 +131,7 @@ export const make = Effect.fnUntraced(function*(env: {
   }
 
   const result: Crowds = {
-    laneOf: (name) => {
-      const crowd = crowds.size === 0 ? undefined : crowds.get(name)
-      return crowd?.turn.isTaken === true ? crowd.lane : undefined
-    },
+    laneOf: (name) => crowds.size === 0 ? undefined : crowds.get(name)?.lane,
     take: (batch, commit) =>
       Effect.suspend(() => {
         const crowd = crowdOf(batch)

@@ -70,7 +70,7 @@ export class Turn {
   }
 
   /** Whether somebody has the turn. */
-  get isTaken(): boolean {
+  private get isTaken(): boolean {
     return this.queue.length > 0
   }
 
