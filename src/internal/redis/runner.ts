@@ -260,7 +260,8 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
       const connection = node.connection()
       return Effect.flatMap(node.exec([line(job!, "evalsha")], options.millis, connection), (replies) => {
         const reply = replies[0]!
-        return mends(reply, job!, options)
+        const late = remedyOf(reply) !== "Load" && deadline - now() <= options.millis * reserve
+        return !late && mends(reply, job!, options)
           ? runAll(jobs, { ...options, millis: Math.max(deadline - now(), 1) })
           : Effect.succeed([{ address: node.address, connection, reply, followers: [] }])
       })
