@@ -27,7 +27,8 @@ import type { ScopedError } from "../ScopedError.ts"
 import type * as Storage from "../Storage.ts"
 import { type Event, table } from "./internal/lanes.ts"
 import * as Plan from "./internal/plan.ts"
-import { execute, type Ran, type Spec } from "./internal/runner.ts"
+import { execute } from "./internal/runner.ts"
+import type { Ran, Spec } from "./internal/spec.ts"
 import * as Linearizability from "./Linearizability.ts"
 
 const TypeId = "~effect-scoped/testing/Simulation" as const

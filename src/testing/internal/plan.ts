@@ -1,4 +1,4 @@
-import type { Fate } from "./network.ts"
+import type { Fate } from "./fates.ts"
 import { Seeded } from "./random.ts"
 
 /** Something that is done to a writer or to the store, `at` milliseconds after the beginning. */

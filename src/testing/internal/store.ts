@@ -1,6 +1,9 @@
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict } from "../../Driver.ts"
 import * as MemoryDriver from "../../MemoryDriver.ts"
@@ -24,13 +27,16 @@ export class Store {
   private readonly expiring = new Map<string, { readonly at: number; readonly revision: string }>()
   /** The time at which the store believes to be: the world's, but when it does again what it has done. */
   private at: number | undefined
+  private readonly fork: <A>(effect: Effect.Effect<A, unknown>) => Fiber.Fiber<A, unknown>
   private driver: Driver
 
   constructor(world: World, skew: number, listener: Listener) {
     this.world = world
     this.skew = skew
     this.listener = listener
-    this.driver = this.empty()
+    const clock = { ...world.clock(() => 0), currentTimeMillisUnsafe: () => this.now }
+    this.fork = Effect.runForkWith(Context.make(Clock.Clock, clock))
+    this.driver = this.run(MemoryDriver.make())
   }
 
   get limits(): Driver["limits"] {
@@ -39,12 +45,12 @@ export class Store {
 
   read(names: ReadonlyArray<string>): ReadonlyArray<Record | null> {
     this.expire()
-    return Effect.runSync(this.driver.read(names))
+    return this.run(this.driver.read(names))
   }
 
   names(prefix: string): ReadonlyArray<string> {
     this.expire()
-    return Effect.runSync(Stream.runCollect(this.driver.names(prefix)))
+    return this.run(Stream.runCollect(this.driver.names(prefix)))
   }
 
   commit(transaction: Transaction): Verdict {
@@ -60,7 +66,7 @@ export class Store {
   /** Forgets the last commits, as a replica does that takes over before it has all of them. */
   fallBack(commits: number): void {
     const lost = this.log.splice(Math.max(0, this.log.length - commits))
-    this.driver = this.empty()
+    this.driver = this.run(MemoryDriver.make())
     this.expiring.clear()
     for (const { at, transaction } of this.log) {
       this.at = at
@@ -74,15 +80,17 @@ export class Store {
     return this.at ?? this.world.now + this.skew
   }
 
-  private empty(): Driver {
-    const clock = { ...this.world.clock(0), currentTimeMillisUnsafe: () => this.now }
-    return Effect.runSync(Effect.provideService(MemoryDriver.make(), Clock.Clock, clock))
+  /** What the memory driver does, it does at once. */
+  private run<A>(effect: Effect.Effect<A, unknown>): A {
+    const exit = this.fork(effect).pollUnsafe()
+    if (exit === undefined || Exit.isFailure(exit)) throw new Error("the store of the simulation failed")
+    return exit.value
   }
 
   private apply(transaction: Transaction): Verdict {
     // Turns are advice, and the memory driver gives them by the machine's clock, too: here nobody waits for one.
     const plain = transaction.map(({ claim: _, ...write }) => write)
-    const [verdict] = Effect.runSync(this.driver.commit([plain])) as ReadonlyArray<Verdict>
+    const [verdict] = this.run(this.driver.commit([plain])) as ReadonlyArray<Verdict>
     if (!verdict!.committed) return verdict!
     for (const { expiresIn, name, next } of transaction) {
       if (next === undefined) continue
@@ -97,10 +105,11 @@ export class Store {
 
   /** Tells of what has expired, before anybody can see it. */
   private expire(): void {
+    if (this.expiring.size === 0) return
     for (const [name, { at, revision }] of this.expiring) {
       if (at > this.now) continue
       this.expiring.delete(name)
-      const [record] = Effect.runSync(this.driver.read([name]))
+      const [record] = this.run(this.driver.read([name]))
       if (record == null || record.revision === expired(revision)) this.listener.expired(name)
     }
   }
