@@ -1,11 +1,11 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import { format } from "effect/Formatter"
 import * as Stream from "effect/Stream"
 import { connect } from "./connection.ts"
+import { equal } from "./equal.ts"
 import type { Fate } from "./fates.ts"
 import { History, shown } from "./history.ts"
 import type { Event } from "./lanes.ts"
@@ -143,11 +143,11 @@ class Runner<Operation, Output> {
 
   /** Whoever watches has seen the last state. */
   private compare(operation: Operation, last: Output): void {
-    const index = this.spec.watch.findIndex((watched) => Equal.equals(watched.operation, operation))
+    const index = this.spec.watch.findIndex((watched) => equal(watched.operation, operation))
     if (index === -1) return
     for (const writer of this.writers.slice(0, this.plan.writers)) {
       const saw = writer?.seen[index]
-      if (writer === undefined || Equal.equals(saw?.state, last)) continue
+      if (writer === undefined || equal(saw?.state, last)) continue
       this.fail(
         "missed",
         `${writer.lane} watches, and the last it saw is ${saw === undefined ? "nothing" : format(saw.state)}, not ${
