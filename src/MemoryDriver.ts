@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict, type Write } from "./Driver.ts"
-import { Claims } from "./internal/memory/claims.ts"
+import { Claims, Machine } from "./internal/memory/claims.ts"
 import { Watchers } from "./internal/watchers.ts"
 import * as Storage from "./Storage.ts"
 
@@ -73,7 +73,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
   const entries = new Map<string, Entry>()
   const expiring = new Set<string>()
   const watchers = new Watchers()
-  const claims = new Claims(clock)
+  const claims = new Claims(clock, yield* Machine)
 
   const drop = (name: string): void => {
     entries.delete(name)

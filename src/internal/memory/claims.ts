@@ -1,4 +1,5 @@
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Transaction } from "../../Driver.ts"
 import { steady } from "../steady.ts"
@@ -9,6 +10,11 @@ import { steady } from "../steady.ts"
  */
 const lapse = 25
 const machineLapse = 250
+
+/** The clock of the machine, whatever clock a program was given. */
+export const Machine = Context.Reference<Clock.Clock>("effect-scoped/internal/memory/Machine", {
+  defaultValue: () => Clock.Clock.defaultValue()
+})
 
 interface Claim {
   readonly writer: string
@@ -30,11 +36,13 @@ export class Claims {
   private readonly waiting = new Set<() => void>()
   private tickets = 0
   private readonly clock: Clock.Clock
-  private readonly machine: Clock.Clock = Clock.Clock.defaultValue()
-  private readonly machineMillis = steady(this.machine)
+  private readonly machine: Clock.Clock
+  private readonly machineMillis: () => number
 
-  constructor(clock: Clock.Clock) {
+  constructor(clock: Clock.Clock, machine: Clock.Clock) {
     this.clock = clock
+    this.machine = machine
+    this.machineMillis = steady(machine)
   }
 
   get none(): boolean {

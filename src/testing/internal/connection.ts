@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Driver, Transaction, Verdict } from "../../Driver.ts"
-import { DriverError } from "../../ScopedError.ts"
+import type { Driver, Record, Transaction, Verdict } from "../../Driver.ts"
+import type { DriverError } from "../../ScopedError.ts"
 import { broken } from "./broken.ts"
 import { type Fate, fates, readFates, travel } from "./fates.ts"
 import type { Network } from "./network.ts"
@@ -22,7 +22,7 @@ export const connect = (network: Network, process: Process, parallelism: number)
   const call = <A>(
     operation: "read" | "commit" | "names",
     choices: ReadonlyArray<Fate>,
-    work: (fate: Fate, random: Seeded, age: number) => A,
+    work: (fate: Fate, random: Seeded, age: number, done: (answer: A) => void) => void,
     what: () => string
   ): Effect.Effect<A, DriverError> =>
     Effect.callback<A, DriverError>((resume) => {
@@ -30,6 +30,7 @@ export const connect = (network: Network, process: Process, parallelism: number)
       const fate = weather.fate(process.id, n, choices)
       const commits = operation === "commit"
       const era = network.eraOf(process)
+      const { terms } = network
       const sent = world.now
       let settled = false
       const end = () => {
@@ -51,16 +52,19 @@ export const connect = (network: Network, process: Process, parallelism: number)
         network.inFlight++
         world.after(delay, () => {
           network.inFlight--
-          // What somebody on the way held back comes by another connection.
-          if (!network.running || (!held && era !== network.eraOf(process))) return
-          answered(work(fate, draw, held ? world.now - sent : 0))
+          // What somebody on the way held back comes by another connection. But what is applied, forgotten by the store,
+          // and applied again would be no fault of anybody else's.
+          if (!network.running || (held ? terms !== network.terms : era !== network.eraOf(process))) return
+          work(fate, draw, held ? world.now - sent : 0, answered)
         })
       }
       // A driver ends its calls in time, whatever the store does.
       const stopTimeout = world.after(timeout, () => fail("Timeout", commits, 0), process)
       // On its way it can be lost, too, when the connection breaks.
       const answer = (answer: A) => {
-        world.after(travel(draw), () => settle(Effect.succeed(answer), 0), process)
+        world.after(travel(draw), () => {
+          if (network.hears(process)) settle(Effect.succeed(answer), 0)
+        }, process)
       }
       const nothing = () => {}
 
@@ -119,24 +123,31 @@ export const connect = (network: Network, process: Process, parallelism: number)
       const mark = markOf(transaction)
       if (mark !== undefined && !network.firstSent.has(mark)) network.firstSent.set(mark, world.now)
     }
-    return call(
+    return call<ReadonlyArray<Verdict | DriverError>>(
       "commit",
       fates,
-      (fate, draw, age) => {
+      (fate, draw, age, done) => {
         const failing = fate === "oneFails" ? draw.below(batch.length) : -1
-        return batch.map((transaction, i): Verdict | DriverError => {
-          if (i === failing) return broken("commit", "Unknown", false)
-          if (age > 0 && forgotten(transaction)) return broken("commit", "Unknown", true)
-          const verdict = store.commit(transaction)
-          weather.trace?.(
-            process.id,
-            `${verdict.committed ? "applied" : "refused"} ${transaction.map(({ name }) => name).join(" ")}${
-              age > 0 ? ` (sent ${Math.round(age)} ms ago)` : ""
-            }`
-          )
-          return fate === "notReplicated" && verdict.committed && transaction.some(({ next }) => next !== undefined)
-            ? broken("commit", "NotReplicated", false)
-            : verdict
+        const answers: Array<Verdict | DriverError> = []
+        let missing = batch.length
+        const answer = (i: number, answer: Verdict | DriverError) => {
+          answers[i] = answer
+          if (--missing === 0) done(answers)
+        }
+        batch.forEach((transaction, i) => {
+          if (i === failing) return answer(i, broken("commit", "Unknown", false))
+          if (age > 0 && forgotten(transaction)) return answer(i, broken("commit", "Unknown", true))
+          store.commit(transaction, (verdict) => {
+            const { committed } = verdict
+            weather.trace?.(
+              process.id,
+              `${committed ? "applied" : "refused"} ${transaction.map(({ name }) => name).join(" ")}${
+                age > 0 ? ` (sent ${Math.round(age)} ms ago)` : ""
+              }`
+            )
+            const short = fate === "notReplicated" && committed && transaction.some(({ next }) => next !== undefined)
+            answer(i, short ? broken("commit", "NotReplicated", false) : verdict)
+          })
         })
       },
       () => `commit ${batch.map((transaction) => transaction.map(({ name }) => name).join(" ")).join(" | ")}`
@@ -147,11 +158,19 @@ export const connect = (network: Network, process: Process, parallelism: number)
     name: "simulation",
     limits: store.limits,
     parallelism,
-    read: (names) => call("read", readFates, () => store.read(names), () => `read ${names.join(" ")}`),
+    read: (names) =>
+      call<ReadonlyArray<Record | null>>(
+        "read",
+        readFates,
+        (_, __, ___, done) => done(store.read(names)),
+        () => `read ${names.join(" ")}`
+      ),
     commit,
     names: (prefix) =>
       Stream.unwrap(Effect.map(
-        call("names", readFates, () => store.names(prefix), () => `names ${prefix}`),
+        call<ReadonlyArray<string>>("names", readFates, (_, __, ___, done) =>
+          done(store.names(prefix)), () =>
+          `names ${prefix}`),
         Stream.fromIterable
       )),
     changes: (names) => network.subscriptions.stream(process, names, () => next().random)

@@ -56,6 +56,11 @@ export class History<Operation, Output> {
     this.add(client, input, at, at, applied)
   }
 
+  /** A call that goes on may have had an effect already that is lost from now on. */
+  mayHaveHappened({ called, client, input }: Made<Operation, Output>): void {
+    this.add(client, input, called, this.moment(), unknown)
+  }
+
   /** Tells what became of a call. Gives back what is wrong with that. */
   end(one: Made<Operation, Output>, exit: Exit.Exit<Output, ScopedError>, now: number): string | undefined {
     const ended = this.moment()

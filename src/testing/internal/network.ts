@@ -31,7 +31,14 @@ export class Network {
   readonly open = new Set<Open>()
   /** When a transaction was sent for the first time, by the revision that it writes. */
   readonly firstSent = new Map<string, number>()
+  /** When the last trouble is over that has begun. */
+  troubledUntil = 0
+  /** How often the store has lost commits: what was sent before does not arrive after. */
+  terms = 0
   private up = true
+  /** Until when nobody is answered, or a process is not. */
+  private silence = 0
+  private readonly deaf = new Map<Process, number>()
   /** How often all connections broke. */
   private era = 0
   /** Until when a process cannot reach the store, and how often that has happened to it. */
@@ -41,28 +48,46 @@ export class Network {
     this.world = world
     this.store = store
     this.weather = weather
-    this.subscriptions = new Subscriptions(world, (process) => this.reachable(process))
+    this.subscriptions = new Subscriptions(world, (process) => this.reachable(process) && this.hears(process))
   }
 
   /** The store goes down and comes back after so many milliseconds, perhaps without its last commits. */
   restart(millis: number, lost: number): void {
     this.up = false
     this.era++
+    this.store.stop()
+    this.trouble(millis)
     for (const call of this.open) call.fail()
     this.world.after(millis, () => {
       this.up = true
-      if (lost > 0) this.store.fallBack(lost)
+      if (lost > 0) {
+        this.terms++
+        this.store.fallBack(lost)
+      }
       this.subscriptions.hintAll()
     })
   }
 
   /** A process is cut off from the store for so many milliseconds. */
   partition(process: Process, millis: number): void {
+    this.trouble(millis)
     this.cuts.set(process, { until: this.world.now + millis, times: (this.cuts.get(process)?.times ?? 0) + 1 })
     for (const call of this.open) {
       if (call.process === process) call.fail()
     }
     this.world.after(millis, () => this.subscriptions.hintAll(process), process)
+  }
+
+  /** What anybody, or a process, sends arrives, but no answer comes back for so many milliseconds. */
+  quieten(millis: number, process?: Process): void {
+    this.trouble(millis)
+    if (process === undefined) this.silence = this.world.now + millis
+    else this.deaf.set(process, this.world.now + millis)
+    this.world.after(millis, () => this.subscriptions.hintAll(process), process)
+  }
+
+  hears(process: Process): boolean {
+    return this.silence <= this.world.now && (this.deaf.get(process) ?? 0) <= this.world.now
   }
 
   get running(): boolean {
@@ -76,6 +101,10 @@ export class Network {
   /** Grows when the connection of a process breaks. What was sent before does not arrive after. */
   eraOf(process: Process): number {
     return this.era + (this.cuts.get(process)?.times ?? 0)
+  }
+
+  private trouble(millis: number): void {
+    this.troubledUntil = Math.max(this.troubledUntil, this.world.now + millis)
   }
 
   applied(names: Iterable<string>): void {

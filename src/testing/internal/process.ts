@@ -19,14 +19,17 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
   /** Starts an effect. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   alive = true
+  /** How far its clock is ahead, in milliseconds. */
+  skew: number
   private tasks: Array<() => void> = []
   private priorities: Array<number> | undefined = undefined
 
   constructor(world: World, id: number, skew: number) {
     this.world = world
     this.id = id
+    this.skew = skew
     const services = new Map<string, unknown>()
-    services.set(Clock.key, world.clock(() => skew, this))
+    services.set(Clock.key, world.clock(() => this.skew, this))
     services.set(Random.Random.key, new Seeded(world.seed, 2, id).service)
     services.set(WebCrypto.key, cryptoOf(new Seeded(world.seed, 3, id)))
     services.set(Scheduler.Scheduler.key, this)

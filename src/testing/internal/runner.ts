@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { format } from "effect/Formatter"
 import * as Stream from "effect/Stream"
+import type * as MemoryDriver from "../../MemoryDriver.ts"
+import type * as Storage from "../../Storage.ts"
 import { connect } from "./connection.ts"
 import { equal } from "./equal.ts"
 import type { Fate } from "./fates.ts"
@@ -51,6 +53,9 @@ class Runner<Operation, Output> {
   private readonly history = new History<Operation, Output>()
   private readonly events: Array<Event> = []
   private readonly fates = new Map<string, Fate>()
+  private readonly options: { readonly storage: Storage.Options; readonly store: MemoryDriver.Options }
+  /** Whether the store has lost commits, and nobody knows what the model would say to that. */
+  private lost = false
   private fault: { readonly kind: string; readonly message: string } | undefined = undefined
   /** From here on nothing goes wrong any more. */
   private calm = false
@@ -69,6 +74,7 @@ class Runner<Operation, Output> {
     this.tracing = tracing
     this.world = new World(plan.seed)
     this.random = new Seeded(plan.seed, 6)
+    this.options = spec.options(new Seeded(plan.seed, 7))
     this.writers = Array.from({ length: plan.writers + 1 })
     this.lives = Array.from({ length: plan.writers + 1 }, () => 0)
     this.store = new Store(this.world, this.skew(), {
@@ -78,11 +84,22 @@ class Runner<Operation, Output> {
         this.note("store", () => `${name} expired`)
         const operation = spec.expiry?.(name)
         if (operation !== undefined) this.history.happened("store", operation)
+      },
+      fellBack: () => {
+        const operation = spec.failover?.((name) => this.store.read([name])[0]?.data ?? null)
+        if (operation === undefined) this.lost = true
+        else {
+          // What is sent again after a failover may have been applied, and seen, before it.
+          for (const writer of [...this.writers, ...this.closing]) {
+            for (const call of writer?.open.keys() ?? []) this.history.mayHaveHappened(call)
+          }
+          this.history.happened("store", operation)
+        }
       }
-    })
+    }, this.options.store)
     this.network = new Network(this.world, this.store, {
       fate: (process, n, choices) => this.fate(process, n, choices),
-      retention: Duration.toMillis(Duration.fromInputUnsafe(spec.storage.retention ?? "1 minute")),
+      retention: Duration.toMillis(Duration.fromInputUnsafe(this.options.storage.retention ?? "1 minute")),
       trace: tracing ? (process, text) => this.note(this.laneOf(process), () => text) : undefined
     })
   }
@@ -97,7 +114,7 @@ class Runner<Operation, Output> {
       events: this.events,
       fates: this.plan.fates ?? this.fates,
       fault: this.fault,
-      lost: this.plan.steps.some((step) => step._tag === "restart" && step.lost > 0)
+      lost: this.lost
     }
   }
 
@@ -126,7 +143,7 @@ class Runner<Operation, Output> {
     const { history, network, plan, spec } = this
     this.calm = true
     this.until(() => network.inFlight === 0, Infinity)
-    this.pass(120_000)
+    this.pass(Math.max(0, network.troubledUntil - this.world.now) + 120_000)
     const before = history.made.length
     for (const operation of spec.observe) {
       if (this.fault !== undefined) return
@@ -189,6 +206,19 @@ class Runner<Operation, Output> {
         this.note(writer.lane, () => `is cut off for ${step.millis} ms`)
         return network.partition(writer.process, step.millis)
       }
+      case "silence": {
+        const writer = step.writer === undefined ? undefined : this.writers[step.writer]
+        if (step.writer !== undefined && writer === undefined) return
+        this.note(writer?.lane ?? "store", () => `gives no answers for ${step.millis} ms`)
+        return network.quieten(step.millis, writer?.process)
+      }
+      case "jump": {
+        const writer = this.writers[step.writer]
+        if (writer === undefined) return
+        this.note(writer.lane, () => `has its clock set by ${Math.round(step.millis)} ms`)
+        writer.process.skew += step.millis
+        return
+      }
       case "restart": {
         this.note("store", () => step.lost > 0 ? `fails over, and forgets ${step.lost} commits` : "restarts")
         network.restart(step.millis, step.lost)
@@ -201,7 +231,7 @@ class Runner<Operation, Output> {
   private start(index: number): Writer<Operation, Output> {
     const process = this.world.process(incarnations * index + this.lives[index]!++, this.skew())
     const driver = connect(this.network, process, 1 + this.random.below(3))
-    const writer = new Writer<Operation, Output>(process, this.laneOf(process.id), driver, this.spec.storage)
+    const writer = new Writer<Operation, Output>(process, this.laneOf(process.id), driver, this.options.storage)
     if (index < this.plan.writers) {
       this.note(writer.lane, () => this.lives[index] === 1 ? "starts" : "starts again")
       this.spec.watch.forEach((_, i) => this.watch(writer, i))

@@ -1,10 +1,12 @@
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type * as MemoryDriver from "../../MemoryDriver.ts"
 import type { ScopedError } from "../../ScopedError.ts"
 import type * as Storage from "../../Storage.ts"
 import type { Call } from "../Linearizability.ts"
 import type { Fate } from "./fates.ts"
 import type { Event } from "./lanes.ts"
+import type { Seeded } from "./random.ts"
 
 /** What is run. */
 export interface Spec<Operation, Output> {
@@ -15,7 +17,8 @@ export interface Spec<Operation, Output> {
   }>
   readonly observe: ReadonlyArray<Operation>
   readonly expiry: ((name: string) => Operation | undefined) | undefined
-  readonly storage: Storage.Options
+  readonly failover: ((stored: (name: string) => string | null) => Operation) | undefined
+  readonly options: (random: Seeded) => { readonly storage: Storage.Options; readonly store: MemoryDriver.Options }
   readonly skew: number
 }
 
@@ -29,5 +32,6 @@ export interface Ran<Operation, Output> {
   /** The fates of the calls to the store that did not go well. */
   readonly fates: ReadonlyMap<string, Fate>
   readonly fault: { readonly kind: string; readonly message: string } | undefined
+  /** Whether the store has lost commits, so that the history need not have an order. */
   readonly lost: boolean
 }
