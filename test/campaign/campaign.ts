@@ -42,9 +42,10 @@ const workers = Array.from(
 
 const ask = (worker: Worker, slice: Slice): Promise<Done> =>
   new Promise((resolve, reject) => {
-    worker.once("message", resolve).once("error", reject)
+    worker.removeAllListeners("message").once("message", resolve)
+    worker.removeAllListeners("error").once("error", reject)
     worker.postMessage(slice)
-  }).finally(() => worker.removeAllListeners()) as Promise<Done>
+  })
 
 let faults = 0
 for (const name of names) {
