@@ -29,6 +29,7 @@ const { values } = parseArgs({
 const home = process.cwd()
 const chosen = mutants.filter(({ name }) => name.includes(values.only ?? ""))
 let bad = 0
+const unending = "it does not come to an end"
 const known = new Map<string, boolean>()
 
 for (const mutant of chosen) {
@@ -64,10 +65,12 @@ function table() {
     Fs.writeFileSync(path, made.text)
     const found = findBy(mutant.killers)
     Fs.copyFileSync(Path.join(home, mutant.file), path)
-    const sick = found !== undefined && "test" in found.killer && !isHealthy(found.killer)
+    const sick = found !== undefined && "test" in found.killer && !isHealthy(found.killer.test, found.what)
     if (found === undefined || sick) bad++
     const how = found === undefined ? "SURVIVES" : sick ? `${text(found.killer)} FAILS ANYWAY` : text(found.killer)
-    console.log(`| ${mutant.name} | ${how} | ${found?.after ?? mutant.killers.map(text).join(", ")} |`)
+    console.log(
+      `| ${mutant.name} | ${how} | ${(found?.after ?? mutant.killers.map(text).join(", ")).replaceAll("|", "/")} |`
+    )
   }
 }
 
@@ -77,7 +80,7 @@ function findBy(killers: ReadonlyArray<Killer>) {
     const start = performance.now()
     const found = attempt(killer)
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    if (found !== undefined) return { killer, after: `${found}, ${seconds} s` }
+    if (found !== undefined) return { killer, what: found, after: `${found}, ${seconds} s` }
   }
   return undefined
 }
@@ -85,10 +88,10 @@ function findBy(killers: ReadonlyArray<Killer>) {
 /** What a killer finds, if anything. */
 function attempt(killer: Killer): string | undefined {
   if ("test" in killer) {
-    const named = killer.named === undefined ? [] : ["-t", killer.named]
+    const named = killer.named === undefined ? [] : ["-t", literally(killer.named)]
     const { output, status } = run(["node_modules/vitest/vitest.mjs", "run", killer.test, "--bail=1", ...named])
     if (status === 0) return undefined
-    return /(?:FAIL|×) +.*? > (.*)/.exec(output)?.[1]?.replaceAll("|", "/").trim() ?? "it does not come to an end"
+    return /FAIL +.*? > (.*)/.exec(output)?.[1]?.trim() ?? unending
   }
   const { output, status } = run([
     "--conditions=effect-scoped-source",
@@ -101,7 +104,7 @@ function attempt(killer: Killer): string | undefined {
     "--attempts=0",
     "--workers=1"
   ])
-  return status === 0 ? undefined : /Seed \d+ fails \(\w+\)/.exec(output)?.[0] ?? "it does not come to an end"
+  return status === 0 ? undefined : /Seed \d+ fails \(\w+\)/.exec(output)?.[0] ?? unending
 }
 
 function run(args: ReadonlyArray<string>) {
@@ -115,12 +118,20 @@ function run(args: ReadonlyArray<string>) {
   return { status, output: stdout + stderr }
 }
 
-/** Whether tests pass where nothing is broken: else their failing would say nothing. */
-function isHealthy(killer: Killer): boolean {
-  const key = text(killer)
+/** Whether the test that failed passes where nothing is broken: else its failing would say nothing. */
+function isHealthy(test: string, what: string): boolean {
+  const named = what === unending ? undefined : what.split(" > ").at(-1)!
+  const key = `${test} ${named}`
   let healthy = known.get(key)
-  if (healthy === undefined) known.set(key, healthy = attempt(killer) === undefined)
+  if (healthy === undefined) {
+    known.set(key, healthy = attempt({ test, ...named !== undefined && { named } }) === undefined)
+  }
   return healthy
+}
+
+/** As a pattern. */
+function literally(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
 }
 
 function text(killer: Killer): string {

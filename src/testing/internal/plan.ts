@@ -33,8 +33,8 @@ export interface Faults {
   readonly failover: boolean
 }
 
-/** How long the store is away, in milliseconds. */
-const outages = [1, 50, 3_000, 25_000, 150_000]
+/** How long the store is away, in milliseconds: minutes are dear, for all go on asking. */
+const outages = [1, 50, 50, 3_000, 3_000, 25_000, 25_000, 150_000]
 
 /** Draws a plan. Most runs meet a few of the faults only, so that these are not lost among others. */
 export const draw = <Operation>(seed: number, options: {
