@@ -44,6 +44,7 @@ const ask = (worker: Worker, slice: Slice): Promise<Done> =>
   new Promise((resolve, reject) => {
     worker.removeAllListeners("message").once("message", resolve)
     worker.removeAllListeners("error").once("error", reject)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window
     worker.postMessage(slice)
   })
 

@@ -33,5 +33,6 @@ const work = ({ name, ...options }: Slice): Effect.Effect<Done> =>
   )
 
 parentPort?.on("message", (slice: Slice) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window
   void Effect.runPromise(work(slice)).then((done) => parentPort!.postMessage(done))
 })
