@@ -48,10 +48,20 @@ ${
 
 const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
+/** The powers of ten in a range, with what is between them where there are few. */
 const powers = (low: number, high: number): ReadonlyArray<number> => {
-  const first = Math.ceil(Math.log10(low) - 1e-9)
-  const last = Math.floor(Math.log10(high) + 1e-9)
-  return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i))
+  const first = Math.floor(Math.log10(low))
+  const last = Math.ceil(Math.log10(high))
+  const steps = high / low < 150 ? [1, 2, 5] : [1]
+  return Array.from({ length: last - first + 1 }, (_, i) => steps.map((step) => step * 10 ** (first + i))).flat()
+    .filter((value) => value >= low * 0.999 && value <= high * 1.001)
+}
+
+/** A little more than the values span, and no less than ten times, so that small differences look small. */
+const bounds = (values: ReadonlyArray<number>): readonly [low: number, high: number] => {
+  const [low, high] = [Math.min(...values) / 1.3, Math.max(...values) * 1.3]
+  const more = Math.max(1, Math.sqrt(10 / (high / low)))
+  return [low / more, high * more]
 }
 
 /** From values to pixels, by their logarithms. */
@@ -77,14 +87,13 @@ const apart = (heights: ReadonlyArray<number>, gap: number, bottom: number): Rea
 const draw = ({ series, title, x, y }: Panel): string => {
   const { bottom, height, left, right, top, width } = size
   const points = series.flatMap(({ points }) => points)
-  const ys = points.map(([, value]) => value)
-  // To the next half of a power of ten, so that lines do not touch the frame.
-  const yBounds = [Math.min(...ys) / 1.3, Math.max(...ys) * 1.3]
+  const yBounds = bounds(points.map(([, value]) => value))
   const xAt = scale(points.map(([value]) => value), left, width - right)
   const yAt = scale(yBounds, height - bottom, top)
   const xs = points.map(([value]) => value)
   const xTicks = x.ticks ?? powers(Math.min(...xs), Math.max(...xs))
-  const yTicks = y.ticks ?? powers(yBounds[0]!, yBounds[1]!)
+  const yTicks = y.ticks ?? powers(...yBounds)
+  const classes = series.map(({ ours }, i) => ours === true ? "c0 ours" : `c${1 + i % 6}`)
   const ends = series.map(({ points }) => points.at(-1)!)
   const labels = apart(ends.map(([, value]) => yAt(value)), 15, height - bottom)
   return [
@@ -101,18 +110,18 @@ const draw = ({ series, title, x, y }: Panel): string => {
     `<text transform="translate(14 ${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">${
       escape(y.label)
     }</text>`,
-    ...series.map(({ dashed, ours, points }, i) =>
-      `<path class="c${i % 7}${ours === true ? " ours" : ""}${dashed === true ? " dashed" : ""}" d="M${
+    ...series.map(({ dashed, points }, i) =>
+      `<path class="${classes[i]}${dashed === true ? " dashed" : ""}" d="M${
         points.map(([x, y]) => `${xAt(x).toFixed(1)} ${yAt(y).toFixed(1)}`).join("L")
       }"/>` +
       (points.length === 1
-        ? `<circle class="c${i % 7}" cx="${xAt(points[0]![0]).toFixed(1)}" cy="${yAt(points[0]![1]).toFixed(1)}" r="3"/>`
+        ? `<circle class="${classes[i]}" cx="${xAt(points[0]![0]).toFixed(1)}" cy="${yAt(points[0]![1]).toFixed(1)}" r="3"/>`
         : "")
     ),
-    ...series.map(({ name, ours }, i) => {
+    ...series.map(({ name }, i) => {
       const far = ends[i]![0] < Math.max(...xs)
       const x = far ? xAt(ends[i]![0]) + 6 : width - right + 6
-      return `<text class="c${i % 7}${ours === true ? " ours" : ""}" x="${x.toFixed(1)}" y="${
+      return `<text class="${classes[i]}" x="${x.toFixed(1)}" y="${
         (labels[i]! + 4).toFixed(1)
       }">${escape(name)}</text>`
     })

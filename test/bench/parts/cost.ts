@@ -3,7 +3,7 @@ import { Effect, Layer, Schema } from "effect"
 import { MemoryDriver, Scoped } from "effect-scoped"
 import { short } from "../chart.ts"
 import * as Ours from "../contenders/ours.ts"
-import { type Effort, lap, median } from "../harness.ts"
+import { type Effort, lap, median, warm } from "../harness.ts"
 import { most, type Row } from "../report.ts"
 import * as Counting from "./counting.ts"
 import type { Part } from "./part.ts"
@@ -15,7 +15,7 @@ const micros = Effect.fnUntraced(function*<E, R>(
   concurrency: number,
   { millis, rounds }: Effort
 ) {
-  yield* lap(operation, concurrency, millis / 2)
+  yield* lap(operation, concurrency, millis)
   const found: Array<number> = []
   for (let round = 0; round < rounds; round++) found.push((yield* lap(operation, concurrency, millis)).cpuMicros)
   return median(found)
@@ -23,7 +23,9 @@ const micros = Effect.fnUntraced(function*<E, R>(
 
 const scopes = Effect.fnUntraced(function*(effort: Effort) {
   const line: Array<readonly [number, number]> = []
-  const { add, context } = yield* Ours.make(MemoryDriver.layer())
+  const ours = yield* Ours.make(MemoryDriver.layer())
+  yield* warm([ours], effort)
+  const { add, context } = ours
   for (const keys of [1, 10, 100, 1_000, 10_000, 100_000, ...effort.quick ? [] : [1_000_000]]) {
     // All of them are there before anything counts.
     let next = 0
@@ -48,6 +50,7 @@ const sizes = Effect.fnUntraced(function*(effort: Effort) {
   const many: Array<readonly [number, number]> = []
   const json: Array<readonly [number, number]> = []
   const context = yield* Layer.build(MemoryDriver.layer())
+  yield* warm([{ name: "", add: () => Scoped.update(Scoped.make("warm", { schema: Page, initial: page(1_000) }), (page) => [0, { ...page, count: 1 }]), context }], effort)
   for (const bytes of [100, 1_000, 10_000, 100_000, 1_000_000]) {
     const scope = Scoped.make(`page ${bytes}`, { schema: Page, initial: page(bytes) })
     const update = Scoped.update(scope, (page) => [undefined, { ...page, count: page.count + 1 }])
