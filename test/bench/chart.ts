@@ -115,15 +115,15 @@ const draw = ({ series, title, x, y }: Panel): string => {
         points.map(([x, y]) => `${xAt(x).toFixed(1)} ${yAt(y).toFixed(1)}`).join("L")
       }"/>` +
       (points.length === 1
-        ? `<circle class="${classes[i]}" cx="${xAt(points[0]![0]).toFixed(1)}" cy="${yAt(points[0]![1]).toFixed(1)}" r="3"/>`
+        ? `<circle class="${classes[i]}" cx="${xAt(points[0]![0]).toFixed(1)}" cy="${
+          yAt(points[0]![1]).toFixed(1)
+        }" r="3"/>`
         : "")
     ),
     ...series.map(({ name }, i) => {
       const far = ends[i]![0] < Math.max(...xs)
       const x = far ? xAt(ends[i]![0]) + 6 : width - right + 6
-      return `<text class="${classes[i]}" x="${x.toFixed(1)}" y="${
-        (labels[i]! + 4).toFixed(1)
-      }">${escape(name)}</text>`
+      return `<text class="${classes[i]}" x="${x.toFixed(1)}" y="${(labels[i]! + 4).toFixed(1)}">${escape(name)}</text>`
     })
   ].join("\n")
 }

@@ -4,8 +4,8 @@ import { type Driver, Storage } from "effect-scoped"
 import * as RedisDriver from "effect-scoped/RedisDriver"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import * as Ours from "../contenders/ours.ts"
 import { connect, redisServer } from "../../servers/redis.ts"
+import * as Ours from "../contenders/ours.ts"
 import type { Row } from "../report.ts"
 import type { Part } from "./part.ts"
 
@@ -50,17 +50,19 @@ const known = Effect.fnUntraced(function*(count: number) {
 }, Effect.scoped)
 
 /** Of so many fibers that wait at something. */
-const waiting = Effect.fnUntraced(function*<R>(count: number, wait: Effect.Effect<unknown, unknown, R>, open: Effect.Effect<unknown>) {
-  const before = yield* used
-  const fibers = yield* Effect.forEach(
-    Array.from({ length: count }),
-    () => Effect.forkChild(wait, { startImmediately: true })
-  )
-  const bytes = ((yield* used) - before) / count
-  yield* open
-  yield* Effect.forEach(fibers, Fiber.await, { discard: true })
-  return bytes
-})
+const waiting = Effect.fnUntraced(
+  function*<R>(count: number, wait: Effect.Effect<unknown, unknown, R>, open: Effect.Effect<unknown>) {
+    const before = yield* used
+    const fibers = yield* Effect.forEach(
+      Array.from({ length: count }),
+      () => Effect.forkChild(wait, { startImmediately: true })
+    )
+    const bytes = ((yield* used) - before) / count
+    yield* open
+    yield* Effect.forEach(fibers, Fiber.await, { discard: true })
+    return bytes
+  }
+)
 
 const updatesThatWait = Effect.fnUntraced(function*(count: number) {
   const latch = yield* Latch.make()
@@ -113,7 +115,13 @@ export const bytes: Part = Effect.fnUntraced(function*({ quick }, stores) {
     yield* known(1_000)
     yield* updatesThatWait(1_000)
     for (const count of [1_000, 10_000, 100_000, ...quick ? [] : [1_000_000]]) {
-      row("any", `${count.toLocaleString("en").replaceAll(",", " ")} known scopes, idle`, undefined, yield* known(count), "bytes a scope")
+      row(
+        "any",
+        `${count.toLocaleString("en").replaceAll(",", " ")} known scopes, idle`,
+        undefined,
+        yield* known(count),
+        "bytes a scope"
+      )
     }
     for (const count of [10_000, 100_000]) {
       row("any", "one scope, all wait", count, yield* updatesThatWait(count), "bytes an update")

@@ -50,7 +50,12 @@ const sizes = Effect.fnUntraced(function*(effort: Effort) {
   const many: Array<readonly [number, number]> = []
   const json: Array<readonly [number, number]> = []
   const context = yield* Layer.build(MemoryDriver.layer())
-  yield* warm([{ name: "", add: () => Scoped.update(Scoped.make("warm", { schema: Page, initial: page(1_000) }), (page) => [0, { ...page, count: 1 }]), context }], effort)
+  yield* warm([{
+    name: "",
+    add: () =>
+      Scoped.update(Scoped.make("warm", { schema: Page, initial: page(1_000) }), (page) => [0, { ...page, count: 1 }]),
+    context
+  }], effort)
   for (const bytes of [100, 1_000, 10_000, 100_000, 1_000_000]) {
     const scope = Scoped.make(`page ${bytes}`, { schema: Page, initial: page(bytes) })
     const update = Scoped.update(scope, (page) => [undefined, { ...page, count: page.count + 1 }])

@@ -26,17 +26,19 @@ const peers: { readonly [store in Store]: ReadonlyArray<string> } = {
 const parts = Array.from({ length: 41 }, (_, i) => 1 - 10 ** (-i / 10))
 
 /** All groups in turns. */
-const measure = Effect.fnUntraced(function*(store: Store, groups: ReadonlyArray<Group>, rounds: number, millis: number) {
-  const together = yield* crew(store, yield* store === "redis" ? durableRedis : places[store], 8)
-  const heats = new Map<Group, Array<Heat>>(groups.map((group) => [group, []]))
-  for (let round = 0; round <= rounds; round++) {
-    for (const group of groups) {
-      const heat = yield* together(group, round === 0 ? millis / 2 : millis)
-      if (round > 0) heats.get(group)!.push(heat)
+const measure = Effect.fnUntraced(
+  function*(store: Store, groups: ReadonlyArray<Group>, rounds: number, millis: number) {
+    const together = yield* crew(store, yield* store === "redis" ? durableRedis : places[store], 8)
+    const heats = new Map<Group, Array<Heat>>(groups.map((group) => [group, []]))
+    for (let round = 0; round <= rounds; round++) {
+      for (const group of groups) {
+        const heat = yield* together(group, round === 0 ? millis / 2 : millis)
+        if (round > 0) heats.get(group)!.push(heat)
+      }
     }
+    return heats
   }
-  return heats
-})
+)
 
 const speeds = (heats: ReadonlyArray<Heat>) => heats.map(({ perSecond }) => perSecond)
 const fairness = (heats: ReadonlyArray<Heat>) => median(heats.map(({ fairness }) => fairness))

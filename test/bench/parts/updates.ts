@@ -81,7 +81,9 @@ export const updates: Part = Effect.fnUntraced(function*(effort, stores) {
               atOnce: concurrency,
               perSecond: median(ours.perSecond),
               measured: ratio(ours.perSecond, theirs.perSecond),
-              unit: `× ${against}${all[1]!.atMost === 1 && against === main && concurrency > 1 ? ", one at a time" : ""}`,
+              unit: `× ${against}${
+                all[1]!.atMost === 1 && against === main && concurrency > 1 ? ", one at a time" : ""
+              }`,
               target: target.least === undefined ? undefined : least(target.least)
             })
           }
