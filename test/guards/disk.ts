@@ -45,8 +45,8 @@ const program = Effect.gen(function*() {
   yield* each(1_000, 1_000, 1_000)
   console.log(JSON.stringify({
     one: yield* each(50, 1, 1),
-    fused: yield* each(6_400, 64, 1),
-    many: yield* each(10_000, 1_000, 1_000)
+    fused: yield* each(3_200, 64, 1),
+    many: yield* each(5_000, 1_000, 1_000)
   }))
 })
 

@@ -11,7 +11,7 @@ import { floor } from "../bench/contenders/memory.ts"
 import * as Ours from "../bench/contenders/ours.ts"
 import { type Contender, median, race, ratio, warm } from "../bench/harness.ts"
 
-const effort = { rounds: 9, millis: 40, quick: true }
+const effort = { rounds: 5, millis: 25, quick: true }
 
 let collections = 0
 new PerformanceObserver((list) => collections += list.getEntries().length).observe({ entryTypes: ["gc"] })
@@ -19,8 +19,8 @@ new PerformanceObserver((list) => collections += list.getEntries().length).obser
 /** The least of some tries, for a try in which the compiler is at work allocates more. */
 const allocated = Effect.fnUntraced(function*({ add, context }: Contender, concurrency: number, keys: number) {
   const found: Array<number> = []
-  const updates = Array.from({ length: concurrency === 1 ? 500 : 5_000 }, (_, i) => i % keys)
-  for (let tries = 0; found.length < 6; tries++) {
+  const updates = Array.from({ length: concurrency === 1 ? 300 : 3_000 }, (_, i) => i % keys)
+  for (let tries = 0; found.length < 4; tries++) {
     if (tries === 50) throw new Error("there is a collection each time")
     const [used, before] = [process.memoryUsage().heapUsed, collections]
     yield* Effect.forEach(updates, add, { concurrency, discard: true }).pipe(Effect.provideContext(context))

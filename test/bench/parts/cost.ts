@@ -77,7 +77,8 @@ export const costs: Part = Effect.fnUntraced(function*(effort, stores) {
   if (!stores.includes("memory")) return { rows: [] }
   const many = yield* scopes(effort)
   const { json, many: fused, one } = yield* sizes(effort)
-  const counted = yield* Counting.count(100_000, 64)
+  const counted = yield* Counting.count(100_000, 64, "transformed")
+  const plain = yield* Counting.count(100_000, 64, "plain")
   const of100kB = (line: Line) => line.find(([bytes]) => bytes === 100_000)![1]
   const row = (work: string, atOnce: number, measured: number, unit: string, target?: Row["target"]): Row => ({
     store: "memory",
@@ -97,8 +98,9 @@ export const costs: Part = Effect.fnUntraced(function*(effort, stores) {
       ),
       row("a state of 100 kB", 64, counted.encodes, "encodes a commit", most(1)),
       row("a state of 100 kB", 64, counted.decodes, "decodes a commit", most(1)),
-      row("a state of 100 kB", 64, counted.walked, "looks a commit at each part that did not change", most(0)),
-      row("a state of 100 kB", 64, counted.updates, "updates a commit"),
+      row("a state of 100 kB", 64, counted.walked, "looks a commit at what did not change", most(0)),
+      row("a state of 100 kB, plain schema", 64, plain.walked, "looks a commit at what did not change", most(0)),
+      row("a state of 100 kB, plain schema", 64, plain.updates, "updates a commit"),
       row("a state of 100 kB", 1, of100kB(one) / of100kB(json), "× the processor time of JSON there and back"),
       row("a state of 100 kB", 64, of100kB(fused) / of100kB(json), "× the processor time of JSON there and back")
     ],

@@ -23,10 +23,17 @@ const Word = Schema.String.check(Schema.makeFilter(() => {
   return true
 }))
 
-const Page = Schema.Struct({ count: Count, words: Schema.Array(Word) })
+const pages = {
+  /** A schema in which something is encoded and decoded. */
+  transformed: Schema.Struct({ count: Count, words: Schema.Array(Word) }),
+  plain: Schema.Struct({ count: Schema.Int, words: Schema.Array(Word) })
+}
 
-/** How many encodes and decodes of what changes, and looks at each part that does not, there are a commit of a state of so many bytes. */
-export const count = Effect.fnUntraced(function*(bytes: number, concurrency: number) {
+/**
+ * How many encodes and decodes of what changes, and looks at each part that does not, a commit takes of a state of so
+ * many bytes.
+ */
+export const count = Effect.fnUntraced(function*(bytes: number, concurrency: number, kind: keyof typeof pages) {
   const driver = yield* MemoryDriver.make()
   let commits = 0
   const counting = {
@@ -37,7 +44,7 @@ export const count = Effect.fnUntraced(function*(bytes: number, concurrency: num
     }
   }
   const words = Array.from({ length: Math.round(bytes / 50) }, (_, i) => `${i}`.padEnd(47, "x"))
-  const scope = Scoped.make("page", { schema: Page, initial: { count: 0, words } })
+  const scope = Scoped.make("page", { schema: pages[kind], initial: { count: 0, words } })
   const update = Scoped.update(scope, (page) => [undefined, { ...page, count: page.count + 1 }])
   const rounds = 20
   return yield* Effect.gen(function*() {
