@@ -67,6 +67,7 @@ const markers = { start: "<!-- bench -->", end: "<!-- /bench -->" }
 export const write = (findings: Findings, about: string): Effect.Effect<void> =>
   Effect.promise(async () => {
     const charts = findings.charts ?? []
+    await Fs.mkdir(new URL(plots, root), { recursive: true })
     for (const chart of charts) await Fs.writeFile(new URL(`${plots}/${chart.file}`, root), svg(chart))
     const text = await Fs.readFile(readme, "utf8")
     const [before, rest] = text.split(markers.start)
