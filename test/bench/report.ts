@@ -77,7 +77,10 @@ export const write = (findings: Findings, about: string): Effect.Effect<void> =>
       return
     }
     const pictures = charts.map(({ file, title }) => `![${title}](${plots}/${file})`).join("\n\n")
-    const middle = [markers.start, pictures, about, table(findings.rows), markers.end].join("\n\n")
+    const aimed = findings.rows.filter(({ target }) => target !== undefined)
+    const others = findings.rows.filter(({ target }) => target === undefined)
+    const details = ["<details>\n<summary>All other figures</summary>", table(others), "</details>"]
+    const middle = [markers.start, pictures, table(aimed), ...details, about, markers.end].join("\n\n")
     await Fs.writeFile(readme, `${before}${middle}${after}`)
     await promisify(execFile)("dprint", ["fmt", "README.md"], { cwd: fileURLToPath(root) })
   })

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { Scoped } from "effect-scoped"
 import { contenders } from "../contenders/contenders.ts"
 import * as Ours from "../contenders/ours.ts"
-import { type Contender, median, race, ratio } from "../harness.ts"
+import { type Contender, median, race, ratio, warm } from "../harness.ts"
 import { places } from "../places.ts"
 import type { Row } from "../report.ts"
 import type { Part } from "./part.ts"
@@ -18,7 +18,9 @@ export const products: Part = Effect.fnUntraced(function*(effort, stores) {
         const update = Scoped.update(product, (all) => [undefined, all.map(({ count }) => ({ count: count + 1 }))])
         return { name: `${parts}`, add: () => update, context }
       }
-      const laps = yield* race([1, 2, 20].map(of), { concurrency: 64, keys: 1, effort })
+      const all = [1, 2, 20].map(of)
+      yield* warm(all, effort)
+      const laps = yield* race(all, { concurrency: 64, keys: 1, effort })
       for (const parts of [2, 20]) {
         const { perSecond } = laps.get(`${parts}`)!
         rows.push({

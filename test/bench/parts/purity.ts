@@ -1,7 +1,7 @@
 /** What looking after handlers costs: states that are copied because a date cannot be frozen, and verified handlers. */
 import { Effect, Layer, Schema } from "effect"
 import { MemoryDriver, Scoped } from "effect-scoped"
-import { type Contender, median, race, ratio } from "../harness.ts"
+import { type Contender, median, race, ratio, warm } from "../harness.ts"
 import type { Part } from "./part.ts"
 
 const Plain = Scoped.make("plain", { schema: Schema.Struct({ count: Schema.Int }), initial: { count: 0 } })
@@ -22,6 +22,7 @@ export const purity: Part = Effect.fnUntraced(function*(effort, stores) {
     { name: "a state with a date", add: () => dated, context: freeze },
     { name: "verified handlers", add: () => plain, context: verify }
   ]
+  yield* warm(all, effort)
   const laps = yield* race(all, { concurrency: 64, keys: 1, effort })
   const frozen = laps.get("frozen")!.perSecond
   return {
