@@ -126,7 +126,8 @@ export const make = (options: {
         chain = yield* giveWay(ahead, seen)
         fresh = true
       }
-      if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, time.now()))) {
+      const began = time.now()
+      if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, began))) {
         // What looks stale may be newer than what was read so far.
         chain = yield* store.current(true, seen)
         fresh = true
@@ -162,13 +163,16 @@ export const make = (options: {
         fresh = true
       }
       contended = foreign
+      if (settled && outcomes.every((outcome) => outcome === true)) {
+        losses = 0
+        return Effect.succeed(outcomes.map(() => committed))
+      }
       const lost = [...batch.keys()].filter((index) => outcomes[index] === false && batch[index]!.some(writes))
       losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
       if (lost.length > 0 && losses % claimAt === 0) {
-        yield* chain.journal.append([Line.encode({ claim: instance, names: namesOf(lost, batch).slice(0, mostNames) })])
+        yield* chain.journal.append([Line.encode({ claim: instance, names: [...namesOf(lost, batch)].slice(0, mostNames) })])
       }
-      // What is told but of own lines that were applied is on disk with these.
-      if (!settled || !outcomes.every((outcome) => outcome === true)) yield* store.settle(chain)
+      yield* store.settle(chain)
       const { records } = chain
       const now = time.now()
       for (const [index, transaction] of batch.entries()) outcomes[index] ??= records.accepts(transaction, now)
@@ -213,8 +217,11 @@ const mostNames = 16
 // Other processes are waited for, and these do not follow the clock of a test.
 const pause = Effect.provideService(Effect.sleep("1 millis"), Clock.Clock, Clock.Clock.defaultValue())
 
-const namesOf = (indices: ReadonlyArray<number>, batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
-  indices.flatMap((index) => batch[index]!.map(({ name }) => name))
+const namesOf = function*(indices: ReadonlyArray<number>, batch: ReadonlyArray<Transaction>): Iterable<string> {
+  for (const index of indices) {
+    for (const { name } of batch[index]!) yield name
+  }
+}
 
 const committed: Verdict = { committed: true }
 
