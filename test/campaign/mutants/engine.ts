@@ -58,7 +58,7 @@ export const engine: ReadonlyArray<Mutant> = [
     name: "marks have no age: the sequence of a writer starts again with each commit",
     file: "src/internal/engine/committer.ts",
     edits: [[
-      "sequence = Math.max(sequence + 1, latest + 1, Math.floor(clock.currentTimeMillisUnsafe()))",
+      "sequence = Math.max(sequence + 1, latest + 1, Math.floor(now))",
       "sequence = latest + 1"
     ]],
     killers: [{ simulation: "forgetful" }]
@@ -67,7 +67,7 @@ export const engine: ReadonlyArray<Mutant> = [
     name: "two commits of a writer share a mark",
     file: "src/internal/engine/committer.ts",
     edits: [[
-      "sequence = Math.max(sequence + 1, latest + 1, Math.floor(clock.currentTimeMillisUnsafe()))",
+      "sequence = Math.max(sequence + 1, latest + 1, Math.floor(now))",
       "sequence = Math.max(sequence, 1)"
     ]],
     killers: [{ simulation: "calls" }]
@@ -84,15 +84,15 @@ export const engine: ReadonlyArray<Mutant> = [
   {
     name: "answers that change nothing come from a stale guess",
     file: "src/internal/engine/run.ts",
-    edits: [["!updates.every((update) => update.joinedAt <= asOf)", "asOf < 0"]],
+    edits: [["if (this.updates[i]!.joinedAt > tick) return true", "if (tick < 0) return true"]],
     killers: [{ simulation: "calls" }]
   },
   {
     name: "what is known of several scopes at different moments counts as one moment",
     file: "src/internal/engine/run.ts",
     edits: [[
-      "return writes || !slots.every((slot) => slot.known.moment === moment) ||",
-      "return writes || moment < 0 ||"
+      "sameMoment &&= slot.known.moment === slots[0]!.known.moment",
+      "sameMoment &&= slot.known.moment > -1"
     ]],
     killers: [{ simulation: "calls" }]
   },
@@ -198,7 +198,7 @@ export const engine: ReadonlyArray<Mutant> = [
   {
     name: "updates of one name are fused, whatever their schemas",
     file: "src/internal/engine/update.ts",
-    edits: [["return j !== -1 && samePart(some.target.parts[i]!, all.target.parts[j]!)", "return j !== -1"]],
+    edits: [["if (j === -1 || !samePart(some.target.parts[i]!, all.target.parts[j]!)) return false", "if (j === -1) return false"]],
     killers: [{ test: "test/engine/engine.test.ts", named: "two schemas for one name are not fused" }]
   }
 ]

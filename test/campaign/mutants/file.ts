@@ -74,14 +74,5 @@ export const file: ReadonlyArray<Mutant> = [
     file: "src/internal/file/commit.ts",
     edits: [["        if (waiting.length === 0) break\n        // The seal", "        break\n        // The seal"]],
     killers: [compaction]
-  },
-  {
-    name: "file: a line that was cut short is not written once more",
-    file: "src/internal/file/journal.ts",
-    edits: [[
-      "while (whole < rest.length && left >= rest[whole]!.length) left -= rest[whole++]!.length",
-      "whole = rest.length"
-    ]],
-    killers: [faults]
   }
 ]

@@ -19,19 +19,19 @@ export const memory: ReadonlyArray<Mutant> = [
   {
     name: "memory: only the first scope of a transaction is checked",
     file,
-    edits: [[
-      "for (const { expected, name } of transaction) {",
-      "for (const { expected, name } of transaction.slice(0, 1)) {"
-    ]],
+    edits: [["const { expected, name } = transaction[i]!
+", "const { expected, name } = transaction[i]!
+      if (i > 0) continue
+"]],
     killers: [{ simulation: "calls" }, tests]
   },
   {
     name: "memory: what a transaction only checks is not checked",
     file,
-    edits: [[
-      "for (const { expected, name } of transaction) {",
-      "for (const { expected, name, next } of transaction) {\n      if (next === undefined) continue"
-    ]],
+    edits: [["const { expected, name } = transaction[i]!
+", "const { expected, name } = transaction[i]!
+      if (transaction[i]!.next === undefined) continue
+"]],
     killers: [{ simulation: "calls" }, tests]
   },
   {
