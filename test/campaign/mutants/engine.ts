@@ -198,7 +198,10 @@ export const engine: ReadonlyArray<Mutant> = [
   {
     name: "updates of one name are fused, whatever their schemas",
     file: "src/internal/engine/update.ts",
-    edits: [["if (j === -1 || !samePart(some.target.parts[i]!, all.target.parts[j]!)) return false", "if (j === -1) return false"]],
+    edits: [[
+      "if (j === -1 || !samePart(some.target.parts[i]!, all.target.parts[j]!)) return false",
+      "if (j === -1) return false"
+    ]],
     killers: [{ test: "test/engine/engine.test.ts", named: "two schemas for one name are not fused" }]
   }
 ]

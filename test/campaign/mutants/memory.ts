@@ -19,13 +19,19 @@ export const memory: ReadonlyArray<Mutant> = [
   {
     name: "memory: only the first scope of a transaction is checked",
     file,
-    edits: [["const { expected, name } = transaction[i]!", "const { expected, name } = transaction[i]!\n      if (i > 0) continue"]],
+    edits: [[
+      "const { expected, name } = transaction[i]!",
+      "const { expected, name } = transaction[i]!\n      if (i > 0) continue"
+    ]],
     killers: [{ simulation: "calls" }, tests]
   },
   {
     name: "memory: what a transaction only checks is not checked",
     file,
-    edits: [["const { expected, name } = transaction[i]!", "const { expected, name } = transaction[i]!\n      if (transaction[i]!.next === undefined) continue"]],
+    edits: [[
+      "const { expected, name } = transaction[i]!",
+      "const { expected, name } = transaction[i]!\n      if (transaction[i]!.next === undefined) continue"
+    ]],
     killers: [{ simulation: "calls" }, tests]
   },
   {
