@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import type { Record } from "../../Driver.ts"
 import type { Codec, Fault, Held } from "../state/codec.ts"
 import type { Lane } from "./lanes.ts"

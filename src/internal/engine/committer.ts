@@ -172,7 +172,11 @@ export class Committer {
       if (step.done) return this.lanes.rest(turn.lane)
       if (step.value === "pause") return this.soon(() => this.go(turn))
       const { runs } = turn.batch
-      answers = this.calls.commit(runs.map((run) => run.transaction), spansOf(runs), (answers) => this.go(turn, answers))
+      answers = this.calls.commit(
+        runs.map((run) => run.transaction),
+        spansOf(runs),
+        (answers) => this.go(turn, answers)
+      )
       turn.atOnce = answers !== undefined
       if (answers === undefined) return
     }

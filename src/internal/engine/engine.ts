@@ -89,8 +89,13 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
   const update: Engine["update"] = (caller, target, kind, handler, retry, resume) => {
     if (!isTraced(caller)) return submit(caller, target, kind, handler, retry, resume, undefined)
     const operation = kind === "look" ? "get" : kind === "remove" ? "remove" : "update"
-    resume(spanned(operation, target, (span) =>
-      Effect.callback((resume) => submit(caller, target, kind, handler, retry, resume, span))))
+    resume(
+      spanned(
+        operation,
+        target,
+        (span) => Effect.callback((resume) => submit(caller, target, kind, handler, retry, resume, span))
+      )
+    )
   }
 
   const submit = (

@@ -101,7 +101,9 @@ export class Lines {
       return undefined
     }
     const { cells } = head
-    for (let i = 0; i < cells.length; i++) if (cells[i]!.busy || cells[i]!.line.first !== head.place(i)) return undefined
+    for (let i = 0; i < cells.length; i++) {
+      if (cells[i]!.busy || cells[i]!.line.first !== head.place(i)) return undefined
+    }
     return head
   }
 

@@ -170,7 +170,9 @@ export const make = (options: {
       const lost = [...batch.keys()].filter((index) => outcomes[index] === false && batch[index]!.some(writes))
       losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
       if (lost.length > 0 && losses % claimAt === 0) {
-        yield* chain.journal.append([Line.encode({ claim: instance, names: [...namesOf(lost, batch)].slice(0, mostNames) })])
+        yield* chain.journal.append([
+          Line.encode({ claim: instance, names: [...namesOf(lost, batch)].slice(0, mostNames) })
+        ])
       }
       yield* store.settle(chain)
       const { records } = chain
