@@ -52,7 +52,10 @@ export const make = Effect.fnUntraced(function*(target: number): Effect.fn.Retur
   const pairs = new Set<{ readonly client: Net.Socket; readonly upstream: Net.Socket; deaf: boolean }>()
   const port = yield* freePort
   const server = Net.createServer((client) => {
-    if (self.closed) return client.destroy()
+    if (self.closed) {
+      client.destroy()
+      return
+    }
     const upstream = Net.connect(self.target, "127.0.0.1")
     const pair = { client, upstream, deaf: false }
     pairs.add(pair)

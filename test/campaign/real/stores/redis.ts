@@ -1,5 +1,6 @@
 /** One server, which syncs every update before it answers. */
 import { Effect } from "effect"
+import { Redis } from "ioredis"
 import { setUser } from "../../../redis/helpers.ts"
 import { connect, flags, redisServer } from "../../../servers/redis.ts"
 import { freePort, temporaryDirectory } from "../../../servers/server.ts"
@@ -43,13 +44,24 @@ export const store = Effect.gen(function*() {
     clientPause: once((random) => call("client", "pause", 100 + random.below(1_500))),
     clientKill: again(() => killClients, 150),
     outOfMemory: between(config("maxmemory", "1"), config("maxmemory", "0")),
-    tooManyClients: between(
-      Effect.andThen(config("maxclients", "4"), killClients),
-      // One of the few may have to go first.
-      Effect.retry(Effect.andThen(killClients, connect(port, (redis) => redis.config("SET", "maxclients", "10000"))), {
-        times: 200
-      })
-    ),
+    tooManyClients: {
+      begin: () =>
+        Effect.acquireRelease(
+          Effect.sync(() => new Redis({ port, host: "127.0.0.1", retryStrategy: null })),
+          // From here, since no other connection may be taken.
+          (own) =>
+            Effect.promise(async () => {
+              await own.config("SET", "maxclients", "10000")
+              own.disconnect()
+            })
+        ).pipe(Effect.tap((own) =>
+          Effect.promise(async () => {
+            await own.config("SET", "maxclients", "4")
+            await own.call("client", "kill", "type", "normal", "skipme", "yes")
+          })
+        )),
+      millis: [300, 1_500]
+    },
     noRights: between(user("-set"), user()),
     noScripts: between(user("-evalsha", "-eval"), user()),
     noPublish: between(user("-publish"), user()),
