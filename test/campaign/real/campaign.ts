@@ -113,7 +113,10 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
       if (!(yield* until(() => workers.every((worker) => acknowledgedBy(worker, calm))))) {
         for (const worker of workers) {
           if (!acknowledgedBy(worker, calm)) {
-            found.push(`${worker.name} got no answer within ${options.patience} ms after ${fault}`)
+            found.push(
+              `${worker.name} got no answer within ${options.patience} ms after ${fault}; its last calls:`,
+              show(worker.events().slice(-10))
+            )
           }
         }
       }
@@ -123,7 +126,12 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
     for (const worker of workers) worker.tell({ do: "look" })
     if (!(yield* until(() => workers.every((worker) => worker.looked())))) {
       for (const worker of workers) {
-        if (!worker.looked()) found.push(`${worker.name} did not come through within ${options.patience} ms`)
+        if (!worker.looked()) {
+          found.push(
+            `${worker.name} did not come through within ${options.patience} ms; its last calls:`,
+            show(worker.events().slice(-10))
+          )
+        }
       }
     }
     const events = workers.flatMap((worker) => worker.events())

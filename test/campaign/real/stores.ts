@@ -12,12 +12,16 @@ import { Effect, type Scope } from "effect"
 import { parseArgs } from "node:util"
 import * as Campaign from "./campaign.ts"
 import type { Store } from "./store.ts"
+import * as Cluster from "./stores/cluster.ts"
 import * as File from "./stores/file.ts"
 import * as Mysql from "./stores/mysql.ts"
 import * as Redis from "./stores/redis.ts"
+import * as Sentinel from "./stores/sentinel.ts"
 
 export const stores: { readonly [name: string]: Effect.Effect<Store, Error, Scope.Scope> } = {
   redis: Redis.store,
+  sentinel: Sentinel.store,
+  cluster: Cluster.store,
   mysql: Mysql.store,
   file: File.store
 }
