@@ -15,6 +15,8 @@ export interface Options {
   readonly faults: number
   /** Only these kinds of faults. Default: all that there are. */
   readonly only?: ReadonlyArray<string> | undefined
+  /** How many rounds at the most. Default: as many as there is time for. */
+  readonly rounds?: number | undefined
   /** No new round, and no new fault, begins after so many milliseconds. */
   readonly millis: number
   /** Within how many milliseconds everybody must come through once nothing goes wrong any more. */
@@ -90,7 +92,8 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
   const acknowledgedBy = (worker: Workers.Worker, since: number) =>
     worker.events().some((event) => event.called > since && event.end?.is === "answered")
 
-  while (violations.length === 0 && (rounds === 0 || now() < deadline)) {
+  const most = options.rounds ?? Infinity
+  while (violations.length === 0 && rounds < most && (rounds === 0 || now() < deadline)) {
     const round = rounds++
     const groups = [`${options.seed}.${round}.a`, `${options.seed}.${round}.b`]
     const spells: Array<Spell> = [{ fault: "none", from: now() }]

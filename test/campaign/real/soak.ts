@@ -68,8 +68,7 @@ const mysql = Effect.gen(function*() {
       serverKilled: between(Effect.suspend(() => server.process().stop("SIGKILL")), server.start()),
       killConnection: again(
         (random) =>
-          Effect.flatMap(own, (processes) =>
-            query(server.url, `KILL ${String(random.choice(processes)["Id"])}`)),
+          Effect.flatMap(own, (processes) => query(server.url, `KILL ${String(random.choice(processes)["Id"])}`)),
         100
       )
     },
@@ -117,8 +116,7 @@ for (const event of ["uncaughtException", "unhandledRejection"]) {
 const listeners = (): number => {
   const handles = (process as unknown as { _getActiveHandles: () => ReadonlyArray<EventEmitter> })._getActiveHandles()
   return handles.reduce(
-    (sum, handle) =>
-      sum + (handle.eventNames?.() ?? []).reduce((sum, name) => sum + handle.listenerCount(name), 0),
+    (sum, handle) => sum + (handle.eventNames?.() ?? []).reduce((sum, name) => sum + handle.listenerCount(name), 0),
     0
   )
 }
@@ -154,11 +152,14 @@ const main = Effect.gen(function*() {
   const random = new Seeded(Number(values.seed))
   const names = values.only.split(",")
   const opened = yield* Effect.forEach(names, (name) => Effect.map(places[name]!, (place) => ({ name, place })))
-  const storages = yield* Effect.forEach(opened, ({ name, place }) =>
-    Effect.map(Layer.build(place.layer), (context) => {
-      const tally: Tally = { acknowledged: 0, unknown: 0, failed: new Map() }
-      return { name, place, context, tally, busy: 0 }
-    }))
+  const storages = yield* Effect.forEach(
+    opened,
+    ({ name, place }) =>
+      Effect.map(Layer.build(place.layer), (context) => {
+        const tally: Tally = { acknowledged: 0, unknown: 0, failed: new Map() }
+        return { name, place, context, tally, busy: 0 }
+      })
+  )
   const began = performance.now()
   const end = began + Number(values.minutes) * 60_000
   let quiet = false
@@ -218,8 +219,10 @@ const main = Effect.gen(function*() {
     const until = performance.now() + 15_000
     while (storages.some(({ busy }) => busy > 0) && performance.now() < until) yield* Effect.sleep(50)
     yield* Effect.sleep(2_000)
-    const connections = yield* Effect.forEach(storages, ({ place }) =>
-      Effect.retry(place.connections, Schedule.spaced("500 millis").pipe(Schedule.upTo({ times: 20 }))))
+    const connections = yield* Effect.forEach(
+      storages,
+      ({ place }) => Effect.retry(place.connections, Schedule.spaced("500 millis").pipe(Schedule.upTo({ times: 20 })))
+    )
     for (let i = 0; i < 3; i++) {
       collect()
       yield* Effect.sleep(20)

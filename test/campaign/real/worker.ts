@@ -51,8 +51,7 @@ const clock: Clock.Clock = {
 const layer: Layer.Layer<Storage.Storage, unknown> = {
   redis: () => RedisDriver.layer(options, { timeout }),
   mysql: () => MysqlDriver.layer(options, { timeout }),
-  file: () =>
-    FileDriver.layer(options as FileDriver.Options, { timeout }).pipe(Layer.provide(NodeServices.layer))
+  file: () => FileDriver.layer(options as FileDriver.Options, { timeout }).pipe(Layer.provide(NodeServices.layer))
 }[driver]()
 
 const endOf = (error: ScopedError): End => ({
@@ -117,8 +116,9 @@ Effect.gen(function*() {
     else if (order.do === "look") running = false
     else {
       running = true
-      Effect.runForkWith(context)(Effect.tapCause(round(order), (cause) =>
-        Effect.sync(() => say({ tell: "broken", message: String(cause) }))))
+      Effect.runForkWith(context)(
+        Effect.tapCause(round(order), (cause) => Effect.sync(() => say({ tell: "broken", message: String(cause) })))
+      )
     }
   })
   yield* Effect.callback<void>((resume) => {

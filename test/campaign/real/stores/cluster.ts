@@ -1,7 +1,7 @@
 /** Three masters, each with a replica, behind wires. Every update waits for the replica. */
 import { Effect, Schedule, Scope } from "effect"
 import { connect, redisCluster, redisNode, type RedisServer, until } from "../../../servers/redis.ts"
-import { again, type Fault, type Faults, once, ofWires } from "../fault.ts"
+import { again, type Fault, type Faults, ofWires, once } from "../fault.ts"
 import type { Store } from "../store.ts"
 import * as Wire from "../wire.ts"
 
@@ -12,13 +12,18 @@ export const store = Effect.gen(function*() {
   const { masters, nodes, replicas } = yield* redisCluster({ timeout })
   const scope = yield* Effect.scope
   const servers = new Map<number, RedisServer>([...masters, ...replicas].map((server) => [server.port, server]))
-  const wires = yield* Effect.forEach([...servers.keys()], (port) =>
-    Effect.map(Wire.make(port), (wire) => [port, wire] as const))
+  const wires = yield* Effect.forEach(
+    [...servers.keys()],
+    (port) => Effect.map(Wire.make(port), (wire) => [port, wire] as const)
+  )
   const natMap = Object.fromEntries(wires.map(([port, wire]) => [`${host}:${port}`, { host, port: wire.port }]))
 
   const roles = Effect.map(
-    Effect.forEach([...servers.values()], (server) =>
-      Effect.map(server.call("role"), (role) => [server, (role as ReadonlyArray<unknown>)[0] === "master"] as const)),
+    Effect.forEach(
+      [...servers.values()],
+      (server) =>
+        Effect.map(server.call("role"), (role) => [server, (role as ReadonlyArray<unknown>)[0] === "master"] as const)
+    ),
     (roles) => ({
       masters: roles.filter(([, isMaster]) => isMaster).map(([server]) => server),
       replicas: roles.filter(([, isMaster]) => !isMaster).map(([server]) => server)
@@ -28,19 +33,29 @@ export const store = Effect.gen(function*() {
   const whole = until(
     "the cluster is whole",
     Effect.map(
-      Effect.forEach([...servers.values()], (server) =>
-        Effect.all([server.call("cluster", "slots"), server.call("info", "replication"), server.call("cluster", "info")])),
+      Effect.forEach(
+        [...servers.values()],
+        (server) =>
+          Effect.all([
+            server.call("cluster", "slots"),
+            server.call("info", "replication"),
+            server.call("cluster", "info")
+          ])
+      ),
       (all) => {
         const told = all.map(([slots]) =>
-          JSON.stringify((slots as ReadonlyArray<ReadonlyArray<unknown>>).map(([from, to, [, port] = []]: any) =>
-            [from, to, port]).toSorted((one, other) => one[0] - other[0]))
+          JSON.stringify(
+            (slots as ReadonlyArray<ReadonlyArray<unknown>>).map(([from, to, [, port] = []]: any) => [from, to, port])
+              .toSorted((one, other) => one[0] - other[0])
+          )
         )
-        return told.every((one) => one === told[0]) && all.every(([, info, cluster]) =>
-          String(cluster).includes("cluster_state:ok") &&
-          (/role:master/.test(String(info))
-            ? /state=online/.test(String(info))
-            : /master_link_status:up/.test(String(info)))
-        )
+        return told.every((one) => one === told[0]) &&
+          all.every(([, info, cluster]) =>
+            String(cluster).includes("cluster_state:ok") &&
+            (/role:master/.test(String(info))
+              ? /state=online/.test(String(info))
+              : /master_link_status:up/.test(String(info)))
+          )
       }
     )
   ).pipe(Effect.retry(Schedule.recurs(3)))
@@ -132,8 +147,11 @@ export const store = Effect.gen(function*() {
         }),
       millis: [100, 400]
     },
-    clientKill: again((random) =>
-      Effect.flatMap(roles, ({ masters }) => random.choice(masters).call("client", "kill", "type", "normal")), 300)
+    clientKill: again(
+      (random) =>
+        Effect.flatMap(roles, ({ masters }) => random.choice(masters).call("client", "kill", "type", "normal")),
+      300
+    )
   }
   const store: Store = {
     place: {

@@ -64,8 +64,7 @@ export const store = Effect.gen(function*() {
   /** Shorter than it takes to be noticed. */
   const paused: Fault = {
     begin: () =>
-      Effect.flatMap(now, (server) =>
-        Effect.acquireRelease(server.signal("SIGSTOP"), () => server.signal("SIGCONT"))),
+      Effect.flatMap(now, (server) => Effect.acquireRelease(server.signal("SIGSTOP"), () => server.signal("SIGCONT"))),
     millis: [100, 300]
   }
   const replicaStopped: Fault = {
