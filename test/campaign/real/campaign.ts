@@ -81,9 +81,12 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
     return bag.splice(random.below(bag.length), 1)[0]!
   }
   const until = Effect.fnUntraced(function*(condition: () => boolean) {
-    const end = now() + options.patience
+    let end = now() + options.patience
+    const latest = now() + 10 * options.patience
     while (!condition()) {
       if (now() > end || complaints().length > 0) return condition()
+      // How long a process takes to start is not the store's fault.
+      if (!workers.every((worker) => worker.isUp())) end = Math.min(now() + options.patience, latest)
       yield* Effect.sleep(20)
     }
     return true

@@ -24,6 +24,8 @@ export type Order =
  * What has ended is answered, or known to have failed, or it is applied on too few replicas, or nobody knows.
  */
 export type Report =
+  /** The process runs. */
+  | { readonly tell: "up" }
   | { readonly tell: "call"; readonly call: number; readonly at: number; readonly operation: Operation }
   | { readonly tell: "end"; readonly call: number; readonly at: number; readonly end: End }
   | { readonly tell: "looked" }

@@ -3,11 +3,8 @@
  *
  * usage: worker.ts <place as JSON> <seed> <first id>
  */
-import { NodeServices } from "@effect/platform-node"
 import { Clock, Effect, Layer, Logger, Schedule } from "effect"
-import { FileDriver, type Storage } from "effect-scoped"
-import * as MysqlDriver from "effect-scoped/MysqlDriver"
-import * as RedisDriver from "effect-scoped/RedisDriver"
+import type { Storage } from "effect-scoped"
 import type { ScopedError } from "effect-scoped/ScopedError"
 import { writeSync } from "node:fs"
 import { createInterface } from "node:readline"
@@ -30,6 +27,7 @@ const say = (report: Report): void => {
   }
 }
 
+say({ tell: "up" })
 for (const event of ["uncaughtException", "unhandledRejection"]) {
   process.on(event, (error) => say({ tell: "broken", message: `${event}: ${String(error?.stack ?? error)}` }))
 }
@@ -48,10 +46,17 @@ const clock: Clock.Clock = {
   sleep: (duration) => live.sleep(duration)
 }
 
-const layer: Layer.Layer<Storage.Storage, unknown> = {
-  redis: () => RedisDriver.layer(options, { timeout }),
-  mysql: () => MysqlDriver.layer(options, { timeout }),
-  file: () => FileDriver.layer(options as FileDriver.Options, { timeout }).pipe(Layer.provide(NodeServices.layer))
+// Only what it takes is loaded: processes start often.
+const layer: Layer.Layer<Storage.Storage, unknown> = await {
+  redis: async () => (await import("effect-scoped/RedisDriver")).layer(options, { timeout }),
+  mysql: async () => (await import("effect-scoped/MysqlDriver")).layer(options, { timeout }),
+  file: async () => {
+    const [FileDriver, NodeServices] = [
+      await import("effect-scoped/FileDriver"),
+      await import("@effect/platform-node/NodeServices")
+    ]
+    return FileDriver.layer(options as Parameters<typeof FileDriver.layer>[0], { timeout }).pipe(Layer.provide(NodeServices.layer))
+  }
 }[driver]()
 
 const endOf = (error: ScopedError): End => ({

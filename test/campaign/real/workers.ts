@@ -26,6 +26,8 @@ export interface Worker {
   readonly restart: Effect.Effect<void>
   /** Starts a round: forgets what was. */
   readonly start: (round: number, groups: ReadonlyArray<string>) => void
+  /** Whether the process has come to run: a machine that is busy takes its time for that. */
+  readonly isUp: () => boolean
   /** Whether it came through after it was told to look. */
   readonly looked: () => boolean
   /** The calls of the round. */
@@ -53,6 +55,7 @@ export const make = (options: Options): Effect.Effect<Worker, never, Scope.Scope
   const worker = `w${options.number}`
   let processes = 0
   let looked = false
+  let up = false
   let order: Order & { readonly do: "run" } | undefined
   let current: ChildProcess
   let expected = false
@@ -71,6 +74,7 @@ export const make = (options: Options): Effect.Effect<Worker, never, Scope.Scope
     ], { stdio: ["pipe", "pipe", "pipe"] })
     current = child
     expected = false
+    up = false
     child.stdin!.on("error", () => {})
     child.stderr!.setEncoding("utf8").on("data", (text: string) => complaints.push(`${name}: ${text}`))
     child.on("exit", (code, signal) => {
@@ -105,6 +109,9 @@ export const make = (options: Options): Effect.Effect<Worker, never, Scope.Scope
           event.end = report.end
           return
         }
+        case "up":
+          up = child === current
+          return
         case "looked":
           looked = child === current
           return
@@ -146,6 +153,7 @@ export const make = (options: Options): Effect.Effect<Worker, never, Scope.Scope
           order = { do: "run", round, groups, fibers: options.fibers }
           tell(order)
         },
+        isUp: () => up,
         looked: () => looked,
         events: () => events,
         complaints: () => complaints
