@@ -38,6 +38,8 @@ export interface Tally {
 
 export interface Result {
   readonly rounds: number
+  /** Histories that were not checked to the end, for the time it would have taken. */
+  readonly undecided: number
   readonly tallies: ReadonlyMap<string, Tally>
   readonly violations: ReadonlyArray<string>
 }
@@ -65,6 +67,8 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
       place: store.place,
       under: store.under,
       fibers: options.fibers,
+      // Whether a removal found anything is not told, and may have been seen on a server that was replaced.
+      removes: store.survives === "all",
       random: new Seeded(options.seed, i)
     }))
   const all: { readonly [name: string]: Fault } = { ...ofWorkers(workers), ...store.faults(workers) }
@@ -73,6 +77,7 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
   const violations: Array<string> = []
   const deadline = now() + options.millis
   let rounds = 0
+  let undecided = 0
   let bag: Array<string> = []
 
   /** Each kind comes as often as the others. */
@@ -101,7 +106,7 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
     const groups = [`${options.seed}.${round}.a`, `${options.seed}.${round}.b`]
     const spells: Array<Spell> = [{ fault: "none", from: now() }]
     const found: Array<string> = []
-    for (const worker of workers) worker.start(round, groups)
+    for (const worker of workers) worker.start(groups)
     yield* until(() => workers.every((worker) => acknowledgedBy(worker, 0)))
     for (let i = 0; i < options.faults && found.length === 0 && (i === 0 || now() < deadline); i++) {
       const fault = nextKind()
@@ -143,8 +148,10 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
     const events = workers.flatMap((worker) => worker.events())
     found.push(...complaints())
     for (const group of groups) {
-      const faults = check(events, [group], { survives: store.survives, calmSince })
-      if (faults.length > 0) found.push(...faults, show(ofGroup(events, group)))
+      const history = ofGroup(events, group)
+      const { decided, faults } = check(history, { survives: store.survives, calmSince })
+      if (!decided) undecided++
+      if (faults.length > 0) found.push(...faults, show(history))
     }
     tally(tallies, spells, events, found.length)
     options.log(
@@ -161,7 +168,7 @@ export const run = Effect.fnUntraced(function*(store: Store, options: Options) {
       )
     }
   }
-  const result: Result = { rounds, tallies, violations }
+  const result: Result = { rounds, undecided, tallies, violations }
   return result
 })
 

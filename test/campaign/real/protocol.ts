@@ -12,7 +12,12 @@ export interface Place {
 /** What a worker is told. */
 export type Order =
   /** Runs random operations in some fibers, until it is told to look. */
-  | { readonly do: "run"; readonly round: number; readonly groups: ReadonlyArray<string>; readonly fibers: number }
+  | {
+    readonly do: "run"
+    readonly groups: ReadonlyArray<string>
+    readonly removes: boolean
+    readonly fibers: number
+  }
   /** Ends the operations, and observes what is there. */
   | { readonly do: "look" }
   /** Sets the clock off by some milliseconds. */

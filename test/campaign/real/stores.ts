@@ -26,7 +26,7 @@ export const stores: { readonly [name: string]: Effect.Effect<Store, Error, Scop
   file: File.store
 }
 
-const table = (name: string, { rounds, tallies, violations }: Campaign.Result): string => {
+const table = (name: string, { rounds, tallies, undecided, violations }: Campaign.Result): string => {
   const rows = [...tallies].map(([fault, tally]) => [
     name,
     fault,
@@ -40,7 +40,7 @@ const table = (name: string, { rounds, tallies, violations }: Campaign.Result): 
   ])
   const head = ["store", "fault", "injected", "calls", "acknowledged", "failed", "too few replicas", "unknown", "wrong"]
   return [
-    `${name}: ${rounds} rounds, ${violations.length} violations`,
+    `${name}: ${rounds} rounds, ${violations.length} violations, ${undecided} histories undecided`,
     ...[head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`)
   ].join("\n")
 }

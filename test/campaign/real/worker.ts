@@ -55,7 +55,9 @@ const layer: Layer.Layer<Storage.Storage, unknown> = await {
       await import("effect-scoped/FileDriver"),
       await import("@effect/platform-node/NodeServices")
     ]
-    return FileDriver.layer(options as Parameters<typeof FileDriver.layer>[0], { timeout }).pipe(Layer.provide(NodeServices.layer))
+    return FileDriver.layer(options as Parameters<typeof FileDriver.layer>[0], { timeout }).pipe(
+      Layer.provide(NodeServices.layer)
+    )
   }
 }[driver]()
 
@@ -81,10 +83,10 @@ const perform = Effect.fnUntraced(function*(operation: Operation) {
 let running = false
 const random = new Seeded(Number(seed))
 
-const work = Effect.fnUntraced(function*(groups: ReadonlyArray<string>) {
+const work = Effect.fnUntraced(function*(order: Order & { readonly do: "run" }) {
   while (running) {
-    yield* perform(operation(random, groups, nextId++))
-    yield* Effect.sleep(random.below(25))
+    yield* perform(operation(random, order, nextId++))
+    yield* Effect.sleep(random.below(80))
   }
 })
 
@@ -108,7 +110,7 @@ const observe = Effect.fnUntraced(function*(groups: ReadonlyArray<string>) {
 })
 
 const round = Effect.fnUntraced(function*(order: Order & { readonly do: "run" }) {
-  yield* Effect.forEach(Array.from({ length: order.fibers }), () => work(order.groups), { concurrency: "unbounded" })
+  yield* Effect.forEach(Array.from({ length: order.fibers }), () => work(order), { concurrency: "unbounded" })
   yield* observe(order.groups)
 })
 

@@ -25,7 +25,7 @@ export interface Worker {
   /** Kills the process, if it lives, and starts another one, which goes on with the round. */
   readonly restart: Effect.Effect<void>
   /** Starts a round: forgets what was. */
-  readonly start: (round: number, groups: ReadonlyArray<string>) => void
+  readonly start: (groups: ReadonlyArray<string>) => void
   /** Whether the process has come to run: a machine that is busy takes its time for that. */
   readonly isUp: () => boolean
   /** Whether it came through after it was told to look. */
@@ -40,6 +40,7 @@ export interface Options {
   readonly number: number
   readonly place: Place
   readonly fibers: number
+  readonly removes: boolean
   readonly random: Seeded
   /** What to run a worker with, such as another user: a command with its first arguments. */
   readonly under?: ReadonlyArray<string> | undefined
@@ -147,10 +148,10 @@ export const make = (options: Options): Effect.Effect<Worker, never, Scope.Scope
           start()
           if (order !== undefined) tell(order)
         }),
-        start: (round, groups) => {
+        start: (groups) => {
           events = []
           looked = false
-          order = { do: "run", round, groups, fibers: options.fibers }
+          order = { do: "run", groups, removes: options.removes, fibers: options.fibers }
           tell(order)
         },
         isUp: () => up,

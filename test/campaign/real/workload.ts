@@ -38,12 +38,16 @@ const kinds = ["append", "append", "append", "abort", "remove", "get", "both", "
 
 const names: ReadonlyArray<Name> = ["plain", "other", "short", "ledger"]
 
-/** The next operation of a program. Every `id` is given once in a round. */
-export const operation = (random: Seeded, groups: ReadonlyArray<string>, id: number): Operation => {
+/** The next operation of a program. Every `id` is given once in a round. Without `removes` nothing is removed. */
+export const operation = (
+  random: Seeded,
+  { groups, removes }: { readonly groups: ReadonlyArray<string>; readonly removes: boolean },
+  id: number
+): Operation => {
   const group = random.choice(groups)
   const kind = random.choice(kinds)
   const to = random.choice(names)
-  if (kind === "remove" && to === "ledger") return { do: "append", group, to, id }
+  if (kind === "remove" && (to === "ledger" || !removes)) return { do: "append", group, to, id }
   if (kind !== "both" && kind !== "copy" && kind !== "getBoth") return { do: kind, group, to, id }
   return { do: kind, group, from: random.choice(names.filter((name) => name !== to)), to, id }
 }
