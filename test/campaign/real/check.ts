@@ -35,26 +35,46 @@ export const ofGroup = (events: ReadonlyArray<Event>, group: string): ReadonlyAr
   events.filter(({ operation }) => operation.group === group).toSorted((one, other) => one.called - other.called)
 
 /** The calls that may have had an effect, and the expiries that may follow from them. */
-const history = (events: ReadonlyArray<Event>, { calmSince, survives }: Options): ReadonlyArray<Call> =>
-  events.flatMap((event): ReadonlyArray<Call> => {
+const history = (events: ReadonlyArray<Event>, { calmSince, survives }: Options): ReadonlyArray<Call> => {
+  const counted = events.filter(({ called, end, operation }) =>
+    end?.is !== "failed" &&
+    (!isRead(operation) || end?.is === "answered" && (survives === "all" || called >= calmSince))
+  )
+  const seen = firstSeen(counted)
+  return counted.flatMap((event): ReadonlyArray<Call> => {
     const { called, end, operation, returned, worker } = event
-    if (end?.is === "failed") return []
-    if (isRead(operation) && (end?.is !== "answered" || survives === "replicated" && called < calmSince)) return []
+    const seenAt = seen.get(operation.id)
+    // What appended, and was seen by nobody, might as well not have been.
+    if (seenAt === undefined && end?.is !== "answered" && appendsTo(operation).length > 0) return []
     const call = { input: operation, called, client: worker }
     const done: Call = end?.is === "answered"
       ? { ...call, returned, outcome: Linearizability.answered(end.answer) }
       : end?.is === "short" && survives === "all"
       ? { ...call, returned, outcome: Linearizability.applied }
-      // What is still on its way may arrive at any time.
-      : { ...call, returned: Infinity, outcome: Linearizability.unknown }
+      // What was seen was there by then; a removal that is still on its way may arrive at any time.
+      : seenAt === undefined
+      ? { ...call, returned: Infinity, outcome: Linearizability.unknown }
+      : { ...call, returned: Math.min(returned, seenAt), outcome: Linearizability.applied }
     const isLasting = !appendsTo(operation).includes("short")
     return isLasting ? [done] : [done, {
       input: { do: "expire", group: operation.group, to: "short", id: operation.id },
       called: called + lifetime - early,
-      returned: done.outcome._tag === "Unknown" ? Infinity : returned + lifetime + late,
+      returned: done.returned + lifetime + late,
       outcome: Linearizability.unknown
     }]
   })
+}
+
+/** When what was appended had been seen for the first time, at the latest. */
+const firstSeen = (events: ReadonlyArray<Event>): ReadonlyMap<number, number> => {
+  const seen = new Map<number, number>()
+  for (const { end, returned } of events) {
+    if (end?.is !== "answered" || end.answer === null) continue
+    const answer = "aborted" in end.answer ? end.answer.aborted : end.answer
+    for (const id of answer.flat()) seen.set(id, Math.min(seen.get(id) ?? Infinity, returned))
+  }
+  return seen
+}
 
 /** By how many milliseconds the clock of a store may be off when something expires. */
 const early = 50

@@ -45,8 +45,9 @@ export const store = Effect.gen(function*() {
       (all) => {
         const told = all.map(([slots]) =>
           JSON.stringify(
-            (slots as ReadonlyArray<ReadonlyArray<unknown>>).map(([from, to, [, port] = []]: any) => [from, to, port])
-              .toSorted((one, other) => one[0] - other[0])
+            (slots as ReadonlyArray<readonly [from: number, to: number, master: readonly [host: string, port: number]]>)
+              .map(([from, to, [, port]]) => [from, to, port])
+              .toSorted((one, other) => one[0]! - other[0]!)
           )
         )
         return told.every((one) => one === told[0]) &&
