@@ -1,9 +1,10 @@
 /** Three masters, each with a replica, behind wires. Every update waits for the replica. */
-import { Effect, Schedule, Scope } from "effect"
-import { connect, redisCluster, redisNode, type RedisServer, until } from "../../../servers/redis.ts"
+import { Effect, Scope } from "effect"
+import { connect, redisCluster, redisNode, type RedisServer } from "../../../servers/redis.ts"
 import { again, type Fault, type Faults, ofWires, once } from "../fault.ts"
 import type { Store } from "../store.ts"
 import * as Wire from "../wire.ts"
+import { eventually } from "./eventually.ts"
 
 const host = "127.0.0.1"
 
@@ -30,7 +31,7 @@ export const store = Effect.gen(function*() {
     })
   )
   /** Each of the three masters has a replica that follows, and all agree on who has what. */
-  const whole = until(
+  const whole = eventually(
     "the cluster is whole",
     Effect.map(
       Effect.forEach(
@@ -59,7 +60,7 @@ export const store = Effect.gen(function*() {
           )
       }
     )
-  ).pipe(Effect.retry(Schedule.recurs(3)))
+  )
 
   const killed: Fault = {
     begin: (random) =>
@@ -70,7 +71,7 @@ export const store = Effect.gen(function*() {
         yield* Effect.acquireRelease(old.stop("SIGKILL"), () =>
           Effect.orDie(Effect.gen(function*() {
             servers.delete(port)
-            yield* until("another takes its place", Effect.map(roles, ({ masters }) => masters.length === 3))
+            yield* eventually("another takes its place", Effect.map(roles, ({ masters }) => masters.length === 3))
             servers.set(port, yield* Scope.provide(redisNode(timeout, { directory, port }), scope))
             yield* whole
           })))
@@ -86,7 +87,7 @@ export const store = Effect.gen(function*() {
           Effect.andThen(old.signal("SIGSTOP"), Effect.sync(() => servers.delete(old.port))),
           () =>
             Effect.orDie(Effect.gen(function*() {
-              yield* until("another takes its place", Effect.map(roles, ({ masters }) => masters.length === 3))
+              yield* eventually("another takes its place", Effect.map(roles, ({ masters }) => masters.length === 3))
               yield* old.signal("SIGCONT")
               servers.set(old.port, old)
               yield* whole

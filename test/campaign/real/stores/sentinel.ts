@@ -1,8 +1,9 @@
 /** A primary and two replicas, which Sentinel looks after. Every update waits for both replicas. */
 import { Effect, Schedule, Scope } from "effect"
-import { connect, redisReplica, redisSentinels, type RedisServer, until } from "../../../servers/redis.ts"
+import { connect, redisReplica, redisSentinels, type RedisServer } from "../../../servers/redis.ts"
 import { again, type Fault, type Faults } from "../fault.ts"
 import type { Store } from "../store.ts"
+import { eventually } from "./eventually.ts"
 
 export const store = Effect.gen(function*() {
   const { current, name, primary, replicas, sentinels } = yield* redisSentinels
@@ -10,21 +11,21 @@ export const store = Effect.gen(function*() {
   const servers = new Map<number, RedisServer>([primary, ...replicas].map((server) => [server.port, server]))
   const now = Effect.map(current, (port) => servers.get(port)!)
   const follows = (server: RedisServer) =>
-    until(
+    eventually(
       `the server at ${server.port} follows again`,
       Effect.map(server.call("info", "replication"), (info) => /master_link_status:up/.test(String(info)))
     )
   const another = (old: RedisServer) =>
-    until("another takes its place", Effect.map(current, (port) => port !== old.port))
+    eventually("another takes its place", Effect.map(current, (port) => port !== old.port))
   /** All three are there, and two of them follow the first. */
-  const whole = until(
+  const whole = eventually(
     "two replicas follow",
     Effect.flatMap(now, (primary) =>
       Effect.map(
         primary.call("info", "replication"),
         (info) => /role:master/.test(String(info)) && String(info).match(/state=online/g)?.length === 2
       ))
-  ).pipe(Effect.retry(Schedule.recurs(3)))
+  )
 
   /** The primary dies, another takes its place, and it comes back as a replica. */
   const killed: Fault = {
