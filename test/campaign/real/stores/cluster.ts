@@ -19,9 +19,10 @@ export const store = Effect.gen(function*() {
   )
   const natMap = Object.fromEntries(wires.map(([port, wire]) => [`${host}:${port}`, { host, port: wire.port }]))
 
+  const eachServer = <A, E, R>(f: (server: RedisServer) => Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => Effect.forEach(servers.values(), f))
   const roles = Effect.map(
-    Effect.forEach(
-      [...servers.values()],
+    eachServer(
       (server) =>
         Effect.map(server.call("role"), (role) => [server, (role as ReadonlyArray<unknown>)[0] === "master"] as const)
     ),
@@ -34,8 +35,7 @@ export const store = Effect.gen(function*() {
   const whole = eventually(
     "the cluster is whole",
     Effect.map(
-      Effect.forEach(
-        [...servers.values()],
+      eachServer(
         (server) =>
           Effect.all([
             server.call("cluster", "slots"),
