@@ -74,6 +74,7 @@ import * as Stream from "effect/Stream"
 import type * as Mysql from "mysql2"
 import type * as MysqlPromise from "mysql2/promise"
 import type { Driver } from "./Driver.ts"
+import * as Alarm from "./internal/mysql/alarm.ts"
 import * as Commit from "./internal/mysql/commit.ts"
 import * as Connections from "./internal/mysql/connections.ts"
 import * as Fault from "./internal/mysql/fault.ts"
@@ -83,7 +84,6 @@ import * as Plan from "./internal/mysql/plan.ts"
 import * as Poll from "./internal/mysql/poll.ts"
 import * as Pool from "./internal/mysql/pool.ts"
 import * as Queries from "./internal/mysql/queries.ts"
-import * as Retry from "./internal/mysql/retry.ts"
 import * as Server from "./internal/mysql/server.ts"
 import * as Sweep from "./internal/mysql/sweep.ts"
 import * as Tables from "./internal/mysql/tables.ts"
@@ -170,9 +170,10 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     }
     const { owned, pool } = yield* gate.run("open", () => Pool.make(options, timeout))
     const connections = Connections.make({ clock, pool, owned, timeout })
-    const server = Server.make({ connections, tables, create: options.createTable ?? true })
+    const server = Server.make({ clock, connections, tables, create: options.createTable ?? true })
     const queries = Queries.make({ clock, connections, tables })
     const hints = Hints.make({ clock, connections, tables })
+    const alarm = yield* Alarm.make(clock)
 
     const query = <A>(
       operation: DriverError["operation"],
@@ -181,7 +182,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       gate.run(
         operation,
         (deadline) =>
-          Effect.andThen(Retry.within(clock, deadline, server.ready(deadline)), f(deadline)).pipe(
+          Effect.andThen(server.ready(deadline), f(deadline)).pipe(
             Effect.tapError((fault) => Effect.sync(() => server.notice(fault)))
           )
       )
@@ -211,15 +212,14 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       Effect.forkScoped
     )
     const commit = Commit.make({
+      alarm,
       clock,
       connections,
       server,
       tables,
       onChange: (names) => {
-        if (names.length === 0) return
         for (const name of names) watchers.hint(name)
-        hints.add(names)
-        Queue.offerUnsafe(changed, undefined)
+        if (names.length > 0 && hints.add(names)) Queue.offerUnsafe(changed, undefined)
       }
     })
 
