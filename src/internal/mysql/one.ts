@@ -37,7 +37,7 @@ export const make = ({ alarm, connections, table }: {
 }) => {
   // A revision of an expired record is not the one that it was stored with: it is none that is looked for here.
   const sql = `UPDATE ${table} AS s FORCE INDEX (PRIMARY) SET s.data=?,s.expires_at=NULL,s.gone_at=NULL,s.revision=? ` +
-    `WHERE s.name=? AND s.revision=? AND ${Sql.isThere("s")} AND (s.expires_at IS NULL OR s.expires_at>${Sql.now})`
+    `WHERE s.name=? AND s.revision=? AND ${Sql.isThere("s")} AND ${Sql.isFresh("s")}`
 
   /** What became of it; nothing, where that is `undefined` or a fault without doubt. */
   return (
