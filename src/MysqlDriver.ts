@@ -64,6 +64,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -174,6 +175,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const queries = Queries.make({ clock, connections, tables })
     const hints = Hints.make({ clock, connections, tables })
     const alarm = yield* Alarm.make(clock)
+    const fork = yield* FiberSet.makeRuntime<never>()
 
     const query = <A>(
       operation: DriverError["operation"],
@@ -213,6 +215,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     )
     const commit = Commit.make({
       alarm,
+      fork,
       clock,
       connections,
       server,

@@ -1,6 +1,6 @@
 /**
- * Tells those that are under way when their time is up: one sleeper for all of them, since each has as long as the
- * others and so the first to begin is the first to end.
+ * Tells those that are under way when their time is up. One sleeper does for all of them: each has as long as the
+ * others, so whoever comes later has later to be told.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -25,13 +25,14 @@ export const make: (clock: Clock.Clock) => Effect.Effect<Alarm, never, Scope.Sco
     let asleep = false
 
     const sleeper = Effect.gen(function*() {
-      for (const entry of entries) {
-        for (;;) {
-          const left = entry.deadline - clock.currentTimeMillisUnsafe()
-          if (!entries.has(entry) || left <= 0) break
-          yield* Effect.sleep(left)
+      while (entries.size > 0) {
+        const now = clock.currentTimeMillisUnsafe()
+        let first = Infinity
+        for (const entry of entries) {
+          if (entry.deadline > now) first = Math.min(first, entry.deadline)
+          else if (entries.delete(entry)) entry.ring()
         }
-        if (entries.delete(entry)) entry.ring()
+        if (first < Infinity) yield* Effect.sleep(first - now)
       }
       asleep = false
     })

@@ -4,6 +4,7 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type { Transaction, Verdict } from "../../Driver.ts"
@@ -20,11 +21,13 @@ import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
 import type { Server } from "./server.ts"
 import { nameBytes, revisionBytes, type Tables } from "./tables.ts"
+import * as Turns from "./turns.ts"
 
 type Outcomes = ReadonlyArray<readonly [Plan.Item, Outcome]>
 
 export const make = (options: {
   readonly alarm: Alarm
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly clock: Clock.Clock
   readonly connections: Connections
   readonly server: Server
@@ -34,6 +37,7 @@ export const make = (options: {
 }) => {
   const { clock, connections, onChange, server, tables } = options
   const one = One.make({ ...options, table: tables.scopes })
+  const turns = Turns.make({ ...options, table: tables.scopes })
 
   /** `before` is what has just been in its way. */
   const common = (batch: ReadonlyArray<Transaction>, deadline: number, before?: Fault.Fault): Answers =>
@@ -199,7 +203,9 @@ export const make = (options: {
   return (batch: ReadonlyArray<Transaction>, deadline: number): Answers => {
     const write = connections.owned && server.isReady() ? One.only(batch) : undefined
     if (write === undefined || misfit(batch[0]!) !== undefined) return common(batch, deadline)
-    return Effect.flatMap(one(write, deadline, server.maxPacket()!), (outcome) => {
+    const commit = (lender: Turns.Lender) => one(write, deadline, server.maxPacket()!, lender)
+    const outcome = turns.wanted(write) ? turns.take(write, deadline, commit) : commit(connections)
+    return Effect.flatMap(outcome, (outcome) => {
       if (outcome === undefined) return common(batch, deadline)
       if ("reason" in outcome) {
         server.notice(outcome)

@@ -29,6 +29,8 @@ export interface Connections {
   >
   /** Whether nobody else uses them, so that a statement is a transaction by itself. */
   readonly owned: boolean
+  /** How many there may be. */
+  readonly most: number
   /** Lends one for a moment; none where there is none that may be used unasked. */
   readonly lend: (use: (connection: Mysql.PoolConnection | undefined) => void) => void
   /** Takes back what was lent: to be lent again, where it is as good as before. */
@@ -250,6 +252,7 @@ export const make = (options: {
         ),
     transact: (deadline, statements) => use(deadline, (connection) => transact(connection, statements), undo),
     owned,
+    most: limitOf(pool) || Infinity,
     lend: (use) => {
       try {
         pool.getConnection((error, connection) => {
@@ -348,6 +351,9 @@ const toAnswer = (result: unknown): Answer =>
   Array.isArray(result)
     ? { rows: result, changed: 0 }
     : { rows: [], changed: (result as Mysql.ResultSetHeader).affectedRows }
+
+const limitOf = (pool: Mysql.Pool): number =>
+  (pool as unknown as { readonly config: { readonly connectionLimit: number } }).config.connectionLimit
 
 const socket = (connection: Mysql.PoolConnection) =>
   (connection as unknown as { readonly stream: { readonly destroy: () => void; readonly destroySoon: () => void } })

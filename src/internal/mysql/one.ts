@@ -10,13 +10,14 @@ import type * as Mysql from "mysql2"
 import { Buffer } from "node:buffer"
 import { expired, type Transaction, type Verdict, type Write } from "../../Driver.ts"
 import type { Alarm } from "./alarm.ts"
-import { type Connections, raw } from "./connections.ts"
+import { raw } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Look from "./look.ts"
 import { committed, refused, type Row } from "./part.ts"
 import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
 import * as Sql from "./sql.ts"
+import type { Lender } from "./turns.ts"
 
 /** The write, where all there is to commit is such a one. */
 export const only = (batch: ReadonlyArray<Transaction>): Write | undefined => {
@@ -30,9 +31,8 @@ export const only = (batch: ReadonlyArray<Transaction>): Write | undefined => {
     : undefined
 }
 
-export const make = ({ alarm, connections, table }: {
+export const make = ({ alarm, table }: {
   readonly alarm: Alarm
-  readonly connections: Connections
   readonly table: string
 }) => {
   // A revision of an expired record is not the one that it was stored with: it is none that is looked for here.
@@ -43,7 +43,8 @@ export const make = ({ alarm, connections, table }: {
   return (
     { expected, name, next }: Write,
     deadline: number,
-    maxPacket: number
+    maxPacket: number,
+    lender: Lender
   ): Effect.Effect<Verdict | Fault.Fault | undefined> =>
     Effect.callback((resume) => {
       const data = next!.data === null ? null : Buffer.from(next!.data)
@@ -57,7 +58,7 @@ export const make = ({ alarm, connections, table }: {
         if (over) return
         over = true
         alarm.clear(entry)
-        if (connection !== undefined) connections.giveBack(connection, good, deadline)
+        if (connection !== undefined) lender.giveBack(connection, good, deadline)
         resume(Effect.succeed(outcome))
       }
       const entry = alarm.set(deadline, () => end({ ...Retry.timeout, inDoubt: sent }, false))
@@ -70,7 +71,7 @@ export const make = ({ alarm, connections, table }: {
           end(typeof outcome === "string" ? undefined : outcome, true)
         })
 
-      connections.lend((lent) => {
+      lender.lend((lent) => {
         if (over) return lent?.release()
         connection = lent
         if (lent === undefined) return end(undefined, true)
