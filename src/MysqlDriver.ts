@@ -7,7 +7,8 @@
  * batch of commits is one packet and one database transaction, so it takes one round trip, one more for its states, and
  * one sync of the log; an update of one scope is one statement. Whatever is refused brings its current record along.
  * Rows are locked in the order of their names, over the whole batch, so that processes do not deadlock. Reads, also of
- * several scopes at one moment, take no lock.
+ * several scopes at one moment, take no lock. Processes that want one scope at once take turns of some milliseconds, by
+ * `GET_LOCK`, except over a pool that was given; turns are advice, and correctness does not depend on them.
  *
  * States travel as bound values of prepared statements, never in the text of a statement: of the `UPDATE` of a single
  * scope, or else of a `SET` of a session variable before the statements that use it. MariaDB shows no bound value in its

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Mysql from "mysql2"
 import * as Fault from "./fault.ts"
-import type { Answer, Otherwise, Row } from "./part.ts"
+import type { Answer, Row } from "./part.ts"
 import type { Packet } from "./plan.ts"
 import * as Sql from "./sql.ts"
 
@@ -229,13 +229,6 @@ export const make = (options: {
       (answers) => answers.slice(before.length, before.length + statements.length)
     )
 
-  /** Goes on inside the transaction, from the statement that failed. */
-  const resume = (connection: Mysql.PoolConnection, statements: ReadonlyArray<string>, { at, statement }: Otherwise) =>
-    Effect.map(
-      query(connection, [statement, ...statements.slice(at + 1), ...after]),
-      (answers) => [...statements.slice(0, at).map(() => nothing), ...answers]
-    )
-
   return {
     run: (deadline, statements) => use(deadline, (connection) => query(connection, statements)),
     read: (deadline, select) =>
@@ -252,7 +245,7 @@ export const make = (options: {
         ),
     transact: (deadline, statements) => use(deadline, (connection) => transact(connection, statements), undo),
     owned,
-    most: limitOf(pool) || Infinity,
+    most: owned ? limitOf(pool) || Infinity : 0,
     lend: (use) => {
       try {
         pool.getConnection((error, connection) => {
@@ -267,18 +260,12 @@ export const make = (options: {
       }
     },
     giveBack,
-    commit: (deadline, { bound, otherwise, statements }, sent) =>
+    commit: (deadline, { bound, statements }, sent) =>
       use(deadline, (connection) => {
-        const all = Effect.suspend(() => {
+        const run = Effect.suspend(() => {
           sent()
           return transact(connection, statements)
         })
-        const run = otherwise === undefined ?
-          all :
-          Effect.catch(all, (fault) =>
-            Fault.numberOf(fault) === Fault.outOfRange
-              ? resume(connection, statements, otherwise)
-              : Effect.fail(fault))
         return bound.isEmpty ? run : Effect.andThen(certain(execute(connection, Sql.bind, [bound.value])), run)
       }, undo),
     close: owned
@@ -344,8 +331,6 @@ export const raw = {
 /** What writes nothing leaves nothing in doubt. */
 const certain = <A>(effect: Effect.Effect<A, Fault.Fault>): Effect.Effect<A, Fault.Fault> =>
   Effect.mapError(effect, (fault) => ({ ...fault, inDoubt: false }))
-
-const nothing: Answer = { rows: [], changed: 0 }
 
 const toAnswer = (result: unknown): Answer =>
   Array.isArray(result)

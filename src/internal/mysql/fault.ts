@@ -56,9 +56,6 @@ export const fromMysql = (phase: "connect" | "query", error: unknown): Fault => 
 /** The number that the server gave the error. */
 export const numberOf = ({ cause }: Fault): unknown => (cause as { readonly errno?: unknown } | undefined)?.errno
 
-/** The number of the error of a statement that computes what does not fit. */
-export const outOfRange = 1690
-
 /** The error without the statement, and whatever else the client has attached to it: nothing to log. */
 const bare = (error: unknown): unknown => {
   if (!(error instanceof Error)) return error

@@ -17,15 +17,7 @@ export type Row = ReadonlyArray<Buffer | null>
  */
 export interface Part {
   readonly statements: ReadonlyArray<string>
-  /** What is asked instead where one of them finds a number out of range, before the rest goes on. */
-  readonly otherwise?: Otherwise | undefined
   readonly verdicts: (answers: ReadonlyArray<Answer>) => ReadonlyArray<Outcome>
-}
-
-export interface Otherwise {
-  /** Which of the statements. */
-  readonly at: number
-  readonly statement: string
 }
 
 /**

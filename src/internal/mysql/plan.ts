@@ -6,7 +6,7 @@ import * as Name from "../name.ts"
 import * as Block from "./block.ts"
 import * as Expiring from "./expiring.ts"
 import * as Lock from "./lock.ts"
-import type { Answer, Otherwise, Outcome, Part } from "./part.ts"
+import type { Answer, Outcome, Part } from "./part.ts"
 import * as Singles from "./singles.ts"
 import * as Sql from "./sql.ts"
 import { nameBytes, revisionBytes, type Tables } from "./tables.ts"
@@ -20,7 +20,6 @@ export interface Item {
 /** Transactions that travel together, in one transaction of the database. */
 export interface Packet {
   readonly statements: ReadonlyArray<string>
-  readonly otherwise: Otherwise | undefined
   readonly bound: Sql.Bound
   /** The size of the larger one of what is sent: the data, or the statements. */
   readonly bytes: number
@@ -95,12 +94,9 @@ export const packet = (tables: Tables, items: ReadonlyArray<Item>): Packet => {
     ...(unfilled.length === 0 ? [] : [Lock.clear(table, unfilled.map(({ name }) => name))]),
     ...(bound.isEmpty ? [] : [Sql.unbind])
   ]
-  // Single ones come first.
-  const otherwise = parts[0]!.part.otherwise
   const text = statements.reduce((sum, { length }) => sum + length + 1, 200)
   return {
     statements,
-    otherwise: otherwise && { ...otherwise, at: before.length + otherwise.at },
     bound,
     bytes: Math.max(text, bound.bytes),
     outcomes: (answers) => {

@@ -171,10 +171,9 @@ export const make = ({ alarm, connections, fork, table }: {
               const [[got], rows] = answers as [[Row], ReadonlyArray<Row>]
               return decide(got[0]?.toString() === "1", rows)
             }
-            if (Fault.numberOf(Fault.fromMysql("query", error)) !== 3024) {
-              usable = false
-              return finish(undefined, "nothing")
-            }
+            const { remedy } = Fault.fromMysql("query", error)
+            if (remedy === "alone") usable = false
+            if (remedy !== "wait") return finish(undefined, "nothing")
             lent.query({ ...raw, sql: look, values: null as unknown as [] }, (error, rows) => {
               if (over) return
               if (error === null) decide(false, rows as unknown as ReadonlyArray<Row>)
