@@ -50,7 +50,7 @@ describe("a turn that is not taken", () => {
       const name = fresh()
       let last = yield* create(driver, name)
       const other = yield* session(server.url)
-      yield* other(`SELECT GET_LOCK(SHA1(CONCAT(DATABASE(),'\`effect_scopes\`.${name}')),0)`)
+      yield* other(`SELECT GET_LOCK(SHA2(CONCAT(DATABASE(),'\`effect_scopes\`.${name}'),224),0)`)
       const claimed = Effect.gen(function*() {
         const next = record()
         const verdict = yield* driver.commit([[{ ...write(name, last, next), claim: "us" }]])
@@ -73,7 +73,7 @@ describe("a turn that is not taken", () => {
       const other = yield* session(server.url)
       yield* Effect.sleep(200)
       const [[lock]] = (yield* other(
-        `SELECT IS_FREE_LOCK(SHA1(CONCAT(DATABASE(),'\`effect_scopes\`.${name}'))) AS free`
+        `SELECT IS_FREE_LOCK(SHA2(CONCAT(DATABASE(),'\`effect_scopes\`.${name}'),224)) AS free`
       )) as unknown as [[object]]
       assert.deepStrictEqual({ ...lock }, { free: 1 })
     }))
