@@ -38,7 +38,7 @@ const fill = Effect.fnUntraced(function*(driver: Driver, from: Record | null) {
 
 Effect.gen(function*() {
   for (const compactAt of [1e9, 20_000]) {
-    writeFileSync(ballast, new Uint8Array(400 * 1024))
+    writeFileSync(ballast, new Uint8Array(320 * 1024))
     const options = { directory: `${directory}-${compactAt}`, compactAt }
     let last: Record | null = null
     yield* Effect.scoped(Effect.gen(function*() {

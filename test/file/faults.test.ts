@@ -333,6 +333,8 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         const directory = yield* temporaryDirectory
         const faults: Faults = {}
         const a = yield* open({ directory }, faults)
+        // Only what others have written, too, needs to be read.
+        yield* put(yield* open({ directory }), "b", null)
         const next = record()
         faults.read = () => fails("EIO", "read")
         isError(yield* Effect.flip(commit(a, write("a", null, next))), "Unavailable", true)

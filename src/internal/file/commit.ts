@@ -61,16 +61,22 @@ export const make = (options: {
     let foreign = false
     // What was appended may be applied, and what was applied may be lost for as long as it is not on disk.
     let appended = false
+    // How many of the lines that were appended have not been seen yet.
+    let unknown = 0
 
     const seen = (id: string, applied: boolean): void => {
       const index = indices.get(id)
       if (index === undefined) foreign = true
-      else outcomes[index] ??= applied
+      else if (outcomes[index] === undefined) {
+        outcomes[index] = applied
+        unknown--
+      }
     }
 
     // A transaction may be as long as many others together, so others get their turn between its parts, too.
     const encode = Effect.fnUntraced(function*(waiting: ReadonlyArray<number>, { journal, records }: Chain) {
-      const lines: Array<Uint8Array> = []
+      const own: Array<Journal.Own> = []
+      let moment = time.moment(records.moment.at)
       let encoded = 0
       for (const index of waiting) {
         const id = `${instance}:${(++sequence).toString(36)}`
@@ -83,10 +89,12 @@ export const make = (options: {
           if (encoded < atOnce) continue
           encoded = 0
           yield* Effect.yieldNow
+          moment = time.moment(records.moment.at)
         }
-        lines.push(Line.encode({ id, ...time.moment(records.moment.at), synced: journal.synced, tx }, states))
+        const line: Line.Commit = { id, ...moment, synced: journal.synced, tx }
+        own.push({ line, bytes: Line.encode(line, states) })
       }
-      return lines
+      return own
     })
 
     // Refuses what is stale, but for what an earlier transaction of the batch may make current.
@@ -118,22 +126,29 @@ export const make = (options: {
         chain = yield* giveWay(ahead, seen)
         fresh = true
       }
-      if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, time.now()))) {
+      const began = time.now()
+      if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, began))) {
         // What looks stale may be newer than what was read so far.
         chain = yield* store.current(true, seen)
         fresh = true
       }
+      let settled = false
       while (true) {
         if (fresh) waiting = refuse(waiting, chain)
         if (waiting.length === 0) break
         indices.clear()
         const { journal } = chain
-        const lines = yield* encode(waiting, chain)
+        const own = yield* encode(waiting, chain)
         if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
-        const failure = yield* journal.append(lines)
-        yield* journal.readOn(seen, () => waiting.every((index) => outcomes[index] !== undefined))
+        unknown = own.length
+        const { failure, unsynced, ...landing } = yield* store.land(chain, own, seen, () => unknown === 0)
+        settled = landing.settled
         waiting = waiting.filter((index) => outcomes[index] === undefined)
+        if (unsynced !== undefined) {
+          appended = waiting.length > 0
+          return yield* Effect.fail(unsynced)
+        }
         if (waiting.length > 0 && journal.seal === undefined) {
           const { path } = journal.segment
           if (failure === undefined) return yield* Effect.fail(Fault.gone(path))
@@ -148,10 +163,16 @@ export const make = (options: {
         fresh = true
       }
       contended = foreign
+      if (settled && outcomes.every((outcome) => outcome === true)) {
+        losses = 0
+        return Effect.succeed(outcomes.map(() => committed))
+      }
       const lost = [...batch.keys()].filter((index) => outcomes[index] === false && batch[index]!.some(writes))
       losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
       if (lost.length > 0 && losses % claimAt === 0) {
-        yield* chain.journal.append([Line.encode({ claim: instance, names: namesOf(lost, batch).slice(0, mostNames) })])
+        yield* chain.journal.append([
+          Line.encode({ claim: instance, names: [...namesOf(lost, batch)].slice(0, mostNames) })
+        ])
       }
       yield* store.settle(chain)
       const { records } = chain
@@ -198,8 +219,11 @@ const mostNames = 16
 // Other processes are waited for, and these do not follow the clock of a test.
 const pause = Effect.provideService(Effect.sleep("1 millis"), Clock.Clock, Clock.Clock.defaultValue())
 
-const namesOf = (indices: ReadonlyArray<number>, batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
-  indices.flatMap((index) => batch[index]!.map(({ name }) => name))
+const namesOf = function*(indices: ReadonlyArray<number>, batch: ReadonlyArray<Transaction>): Iterable<string> {
+  for (const index of indices) {
+    for (const { name } of batch[index]!) yield name
+  }
+}
 
 const committed: Verdict = { committed: true }
 

@@ -2,6 +2,7 @@
  * One journal, open for appending and reading.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
@@ -13,6 +14,22 @@ import * as Tail from "./tail.ts"
 
 /** Is told of each transaction what became of it. */
 export type Seen = (id: string, applied: boolean) => void
+
+/** A line that is to be written. */
+export interface Own {
+  readonly line: Line.Commit
+  readonly bytes: Uint8Array
+}
+
+/** How far own lines have come. */
+export interface Landing {
+  /** What kept them from being appended, all of them. */
+  readonly failure?: PlatformError
+  /** What kept them from being put on disk. */
+  readonly unsynced?: Fault.Fault
+  /** They are on disk with all before them, in a file that was still in its place when they were in it. */
+  readonly settled: boolean
+}
 
 export interface Journal {
   readonly name: string
@@ -34,6 +51,11 @@ export interface Journal {
   readonly readOn: (seen?: Seen, until?: () => boolean) => Effect.Effect<void, Fault.Fault>
   /** Appends lines and gives the error that kept it from appending them all. */
   readonly append: (lines: ReadonlyArray<Uint8Array>) => Effect.Effect<PlatformError | undefined>
+  /**
+   * Appends own lines and puts them on disk, and beside that finds out what has become of them, and says so until there
+   * is nothing more to say.
+   */
+  readonly land: (own: ReadonlyArray<Own>, seen: Seen, until: () => boolean) => Effect.Effect<Landing, Fault.Fault>
   /** Puts on disk what was read. */
   readonly sync: Effect.Effect<void, Fault.Fault>
   /** Whether the name still leads to this file. */
@@ -90,10 +112,7 @@ export const open = Effect.fnUntraced(function*(options: {
     if (typeof line === "string") return undefined
     if ("tx" in line) {
       if (line.synced > at) return Fault.damaged(path, at, "was cut short by something else: bytes are missing")
-      watermark = Math.max(watermark, line.synced)
-      const states = at + Line.statesAt(Line.readHead(bytes) as Line.Head)
-      const applied = effects.apply(line, segment, states, bytes.length)
-      seen?.(line.id, applied)
+      apply(line, at, bytes.length, seen)
     } else if ("seal" in line) {
       seal = line
       if (line.damaged !== true) watermark = at
@@ -105,6 +124,12 @@ export const open = Effect.fnUntraced(function*(options: {
     return firstDamage < watermark ? Fault.damaged(path, firstDamage) : undefined
   }
 
+  const apply = (line: Line.Commit, at: number, length: number, seen: Seen | undefined): void => {
+    watermark = Math.max(watermark, line.synced)
+    const applied = effects.apply(line, segment, at + Line.statesOf(line, length), length)
+    seen?.(line.id, applied)
+  }
+
   const readHeader = (bytes: Uint8Array): Fault.Fault | undefined => {
     const line = Line.decode(bytes)
     if (line === "damaged" && Line.begins(bytes)) return Fault.damaged(path, 0)
@@ -112,7 +137,11 @@ export const open = Effect.fnUntraced(function*(options: {
     return line.format === Line.format && "journal" in line ? undefined : Fault.foreign(path, line.format)
   }
 
+  // Up to where the file was read when the last was known that somebody waited for.
+  let answered = 0
+
   const readOn = Effect.fnUntraced(function*(seen?: Seen, until?: () => boolean) {
+    let waiting = until !== undefined && !until()
     while (true) {
       if (seal !== undefined) return
       const room = tail.room()
@@ -122,12 +151,65 @@ export const open = Effect.fnUntraced(function*(options: {
       for (let line = tail.next(); line !== undefined; line = tail.next()) {
         const fault = consume(line, seen)
         if (fault !== undefined) return yield* Effect.fail(fault)
+        if (waiting && until!()) {
+          waiting = false
+          answered = size
+        }
         if (seal !== undefined) return
       }
       // A file of something else may have no newline at all, and must not be read into memory to its end.
       if (size === 0 && !Line.begins(tail.rest())) return yield* Effect.fail(Fault.foreign(path))
-      if (bytes === 0 || bytes < room.length && (until === undefined || until())) return
+      if (bytes === 0 || bytes < room.length && !waiting) return
     }
+  })
+
+  /** Appends lines, and says whether they are there as they were given, one behind the other. */
+  const write = Effect.fnUntraced(function*(lines: ReadonlyArray<Uint8Array>) {
+    let whole = true
+    for (let rest = lines; rest.length > 0;) {
+      const bytes = concat(rest)
+      const written = yield* Effect.result(file.write(bytes))
+      if (written._tag === "Failure" || written.success === 0) {
+        // The line that was cut, if any, must not wait for somebody else to end it.
+        yield* Effect.ignore(file.write(newline))
+        return { failure: written._tag === "Failure" ? written.failure : nothingWritten(path) }
+      }
+      if (written.success === bytes.length) break
+      // A line that was cut short is written once more, after the newline that ends its remains.
+      whole = false
+      let left = written.success
+      let ended = 0
+      while (ended < rest.length && left >= rest[ended]!.length) left -= rest[ended++]!.length
+      rest = rest.slice(ended)
+    }
+    return { whole }
+  })
+
+  const look = fs.stat(path).pipe(
+    Effect.map(({ dev, ino, size }) => ({
+      inPlace: dev === opened.dev && Option.getOrUndefined(ino) === Option.getOrUndefined(opened.ino),
+      size: Number(size)
+    })),
+    Effect.catchIf(({ reason }) => reason._tag === "NotFound", () => Effect.succeed({ inPlace: false, size: 0 })),
+    Effect.mapError(failed)
+  )
+
+  /** Finds own lines that were appended, and says whether they are in their place. */
+  const find = Effect.fnUntraced(function*(own: ReadonlyArray<Own>, whole: boolean, seen: Seen, until: () => boolean) {
+    const found = yield* look
+    const length = own.reduce((length, { bytes }) => length + bytes.length, 0)
+    if (!whole || position > size || found.size !== size + length || !found.inPlace) {
+      yield* readOn(seen, until)
+      return found.inPlace
+    }
+    // Nobody else has written, so what stands there need not be read.
+    for (const { bytes, line } of own) {
+      const at = size + 1
+      size += bytes.length
+      apply(line, at, bytes.length - 2, seen)
+    }
+    position = answered = size
+    return true
   })
 
   const opened = yield* Effect.mapError(file.stat, failed).pipe(
@@ -160,21 +242,22 @@ export const open = Effect.fnUntraced(function*(options: {
       return firstDamage < Infinity
     },
     readOn,
-    append: Effect.fnUntraced(function*(lines) {
-      for (let rest = lines; rest.length > 0;) {
-        const written = yield* Effect.result(file.write(concat(rest)))
-        if (written._tag === "Failure" || written.success === 0) {
-          // The line that was cut, if any, must not wait for somebody else to end it.
-          yield* Effect.ignore(file.write(newline))
-          return written._tag === "Failure" ? written.failure : nothingWritten(path)
-        }
-        // A line that was cut short is written once more, after the newline that ends its remains.
-        let left = written.success
-        let whole = 0
-        while (whole < rest.length && left >= rest[whole]!.length) left -= rest[whole++]!.length
-        rest = rest.slice(whole)
+    append: (lines) => Effect.map(write(lines), ({ failure }) => failure),
+    land: Effect.fnUntraced(function*(own, seen, until): Effect.fn.Return<Landing, Fault.Fault> {
+      const { failure, whole } = yield* write(own.map(({ bytes }) => bytes))
+      if (failure !== undefined) {
+        yield* readOn(seen, until)
+        return { failure, settled: false }
       }
-      return undefined
+      // All that comes before them in the file was there before this begins.
+      const syncing = yield* Effect.forkChild(Effect.result(file.sync), { startImmediately: true })
+      const found = yield* Effect.exit(find(own, whole, seen, until))
+      const written = yield* Fiber.join(syncing)
+      if (written._tag === "Failure") return { unsynced: failed(written.failure), settled: false }
+      const inPlace = yield* found
+      if (!until()) return { settled: false }
+      synced = Math.max(synced, answered)
+      return { settled: inPlace }
     }),
     sync: Effect.suspend(() => {
       const upTo = size
@@ -182,13 +265,7 @@ export const open = Effect.fnUntraced(function*(options: {
         synced = upTo
       })
     }),
-    inPlace: fs.stat(path).pipe(
-      Effect.map(({ dev, ino }) =>
-        dev === opened.dev && Option.getOrUndefined(ino) === Option.getOrUndefined(opened.ino)
-      ),
-      Effect.catchIf(({ reason }) => reason._tag === "NotFound", () => Effect.succeed(false)),
-      Effect.mapError(failed)
-    ),
+    inPlace: Effect.map(look, ({ inPlace }) => inPlace),
     endsWith: (id) => {
       const line = Line.decode(tail.rest())
       return typeof line === "object" && "tx" in line && line.id === id

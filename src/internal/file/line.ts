@@ -5,7 +5,7 @@
  * them, stand behind it, each with a size and a checksum of its own in the meta. So a line can be understood without
  * decoding the states in it, and a state can be read without the rest of its line.
  */
-import { concat } from "./bytes.ts"
+import { encodeText, room } from "./bytes.ts"
 import { crc32 } from "./crc32.ts"
 
 /** What the first line of every file says. Files with another format are refused. */
@@ -113,33 +113,50 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /** A state as it stands in a line. */
-export const encodeState = (data: string): Uint8Array => encoder.encode(JSON.stringify(data))
+export const encodeState = (data: string): Uint8Array => encodeText(JSON.stringify(data))
 
 export const decodeState = (bytes: Uint8Array): string => JSON.parse(decoder.decode(bytes))
 
-const newline = Uint8Array.of(10)
-const comma = encoder.encode(",")
 const beforeStates = encoder.encode(",\"data\":[")
-const afterStates = encoder.encode("]}\n")
-const afterMeta = encoder.encode("}\n")
 
 /**
  * A line with the newlines around it. The one in front keeps a line that was torn from swallowing this one.
  */
 export const encode = (line: Line, states: ReadonlyArray<Uint8Array> = []): Uint8Array => {
   const meta = JSON.stringify(line).slice(1, -1)
-  const behind: Array<Uint8Array> = []
-  let size = 0
-  for (const state of states) {
-    behind.push(behind.length === 0 ? beforeStates : comma, state)
-    size += state.length + 1
+  // As for all texts, a byte for each character is tried first.
+  return encodeWith(meta, meta.length, states) ?? encodeWith(meta, encoder.encode(meta).length, states)!
+}
+
+/** Gives nothing where the meta is not that long. */
+const encodeWith = (meta: string, length: number, states: ReadonlyArray<Uint8Array>): Uint8Array | undefined => {
+  let size = states.length === 0 ? 0 : beforeStates.length
+  for (const state of states) size += state.length + 1
+  const head = `\n{"crc":"00000000","size":[${length},${size}],`
+  const end = head.length + length
+  const bytes = room(end + size + 2)
+  if (encoder.encodeInto(head + meta, bytes).written !== end) return undefined
+  writeCrc(bytes, crc32(bytes, 1 + checkedFrom, end))
+  if (states.length > 0) {
+    bytes.set(beforeStates, end)
+    let at = end + beforeStates.length
+    for (const state of states) {
+      bytes.set(state, at)
+      at += state.length
+      bytes[at++] = 44
+    }
+    bytes[at - 1] = 93
   }
-  if (size > 0) size += beforeStates.length
-  const checked = encoder.encode(meta)
-  const head = encoder.encode(`"size":[${checked.length},${size}],`)
-  const body = concat([head, checked])
-  const crc = encoder.encode(`{"crc":"${crc32(body).toString(16).padStart(8, "0")}",`)
-  return concat([newline, crc, body, ...behind, size > 0 ? afterStates : afterMeta])
+  bytes[bytes.length - 2] = 125
+  bytes[bytes.length - 1] = 10
+  return bytes
+}
+
+const writeCrc = (bytes: Uint8Array, crc: number): void => {
+  for (let i = 0; i < 8; i++) {
+    const digit = crc >>> 28 - 4 * i & 15
+    bytes[1 + crcAt + i] = digit < 10 ? 48 + digit : 87 + digit
+  }
 }
 
 export interface Head {
@@ -177,6 +194,13 @@ export const decodeMeta = (bytes: Uint8Array, { end, meta }: Head): Line | Unrea
 
 /** Where the first state of a line begins, counted from its first byte. */
 export const statesAt = ({ end }: Head): number => end + beforeStates.length
+
+/** Where the first state of a line begins that is so long, without its newlines. */
+export const statesOf = (line: Commit, length: number): number => {
+  let at = length - 1
+  for (const [, , , size = 0] of line.tx) if (size > 0) at -= size + 1
+  return at
+}
 
 const hasIntactStates = (bytes: Uint8Array, head: Head, line: Line): boolean => {
   const close = bytes.length - 1

@@ -36,6 +36,11 @@ export interface Store {
    * One call at a time, as for all that follows.
    */
   readonly current: (fresh: boolean, seen?: Journal.Seen) => Effect.Effect<Chain, Fault.Fault>
+  /** Appends own lines to the journal, as it does, and trusts it no more where it could not be put on disk. */
+  readonly land: (
+    chain: Chain,
+    ...lines: Parameters<Journal.Journal["land"]>
+  ) => Effect.Effect<Journal.Landing, Fault.Fault>
   /** Makes sure that what was read is on disk and in its place, so that it may be reported. */
   readonly settle: (chain: Chain) => Effect.Effect<void, Fault.Fault>
   /** Whether the journal is still in its place. Fails where it was taken away by something else than this driver. */
@@ -313,6 +318,8 @@ export const make = (options: {
 
   const self: Store = {
     current,
+    land: ({ journal }, ...lines) =>
+      Effect.tap(journal.land(...lines), ({ unsynced }) => unsynced === undefined ? Effect.void : distrust(journal)),
     settle: Effect.fnUntraced(function*(chain) {
       const { journal } = chain
       while (true) {
