@@ -65,7 +65,7 @@ export const mysql: ReadonlyArray<Mutant> = [
   {
     name: "mysql: nobody is told of a commit",
     file: "src/internal/mysql/hints.ts",
-    edits: [["add: (names) => names.forEach((name) => changed.add(name))", "add: () => {}"]],
+    edits: [["for (const name of names) changed.add(name)", "if (names.length < 0) changed.add(names[0]!)"]],
     killers: [{ test: "test/MysqlDriver.changes.test.ts" }]
   },
   {
@@ -77,7 +77,7 @@ export const mysql: ReadonlyArray<Mutant> = [
   {
     name: "mysql: a single write does not look at what it expects",
     file: "src/internal/mysql/one.ts",
-    edits: [["${Sql.revision(\"s\")}=?`", "(${Sql.revision(\"s\")}=? OR TRUE)`"]],
+    edits: [["s.name=? AND s.revision=? AND", "s.name=? AND (s.revision=? OR TRUE) AND"]],
     killers: [tests]
   }
 ]

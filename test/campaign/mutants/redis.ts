@@ -56,7 +56,7 @@ export const redis: ReadonlyArray<Mutant> = [
   {
     name: "redis: nobody is told of a commit",
     file: script,
-    edits: [["local answer = pcall(publish, written[j], '')", "local answer = 1"]],
+    edits: [["local answer = pcall(publish, key, '')", "local answer = 1"]],
     killers: [{ test: "test/RedisDriver.cluster.test.ts", named: "hints changes of all of its servers" }, tests]
   },
   {
