@@ -118,13 +118,13 @@ export const engine: ReadonlyArray<Mutant> = [
       "        update.abandoned = () => resume(Effect.void)",
       "        update.abandoned = () => {}\n        resume(Effect.void)"
     ]],
-    killers: [{ simulation: "calls" }]
+    killers: [{ test: "test/engine/engine.test.ts", named: "waits for a commit in flight" }]
   },
   {
     name: "closing a layer does not wait for what is in flight",
     file: "src/internal/engine/flights.ts",
     edits: [["    this.onIdle = onIdle\n    if (this.count === 0) onIdle()", "    this.onIdle = onIdle\n    onIdle()"]],
-    killers: [{ simulation: "calls" }]
+    killers: [{ test: "test/engine/engine.test.ts", named: "ends the commit in flight and answers it" }]
   },
   {
     name: "nobody looks when a state may have expired",
