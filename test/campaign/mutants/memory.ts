@@ -65,6 +65,6 @@ export const memory: ReadonlyArray<Mutant> = [
     name: "memory: who claims a name is the last to get it",
     file: "src/internal/memory/claims.ts",
     edits: [["if (head.writer === claim || head.ticket > own) break", "if (head.writer === claim) break"]],
-    killers: [{ test: "test/engine/fairness.test.ts" }]
+    killers: [{ simulation: "crowds" }]
   }
 ]
