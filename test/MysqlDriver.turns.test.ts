@@ -1,10 +1,11 @@
 /** A record that several want at once. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Fiber, Layer, Schema } from "effect"
 import { Scoped, Storage } from "effect-scoped"
-import { commit, committed, create, fresh, readAll, record, write } from "../src/testing/driver/TestStore.ts"
+import { commit, committed, create, fresh, readAll, record, soon, write } from "../src/testing/driver/TestStore.ts"
+import { proxy } from "./mysql/proxy.ts"
 import { connect, session } from "./mysql/store.ts"
-import { mysqlServer } from "./servers/mysql.ts"
+import { mysqlServer, query } from "./servers/mysql.ts"
 
 const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
 const increment = Scoped.update(Count, (n) => [n, n + 1])
@@ -77,4 +78,29 @@ describe("a turn that is not taken", () => {
       )) as unknown as [[object]]
       assert.deepStrictEqual({ ...lock }, { free: 1 })
     }))
+  it.live("is given up with its connection, where the server is gone without a word", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const options = { timeout: 1500, sweepInterval: Infinity, poolConfig: { connectionLimit: 2 } }
+      const driver = yield* connect(network.port, options)
+      const name = fresh()
+      const first = yield* create(driver, name)
+      const second = record()
+      assert.deepStrictEqual(yield* commit(driver, { ...write(name, first, second), claim: "us" }), committed)
+      network.forget()
+      yield* soon("a connection", Effect.eventually(driver.read([name])))
+      yield* Effect.sleep(options.timeout)
+      const other = yield* session(server.url)
+      yield* other("LOCK TABLES effect_scopes WRITE")
+      const reads = yield* Effect.forkChild(Effect.replicateEffect(driver.read([name]), 2, { concurrency: 2 }))
+      yield* soon(
+        "both connections",
+        Effect.repeat(query(server.url, "SHOW PROCESSLIST"), {
+          until: (rows) => rows.filter(({ State }) => /table metadata lock/.test(String(State))).length === 2
+        })
+      )
+      yield* other("UNLOCK TABLES")
+      assert.deepStrictEqual((yield* Fiber.join(reads)).flat(), [second, second])
+    }), 60_000)
 })
