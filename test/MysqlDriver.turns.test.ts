@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Schema } from "effect"
 import { Scoped, Storage } from "effect-scoped"
 import { commit, committed, create, fresh, readAll, record, soon, write } from "../src/testing/driver/TestStore.ts"
-import { proxy } from "./mysql/proxy.ts"
+import { errorPacket, proxy } from "./mysql/proxy.ts"
 import { connect, session } from "./mysql/store.ts"
 import { mysqlServer, query } from "./servers/mysql.ts"
 
@@ -103,4 +103,28 @@ describe("a turn that is not taken", () => {
       yield* other("UNLOCK TABLES")
       assert.deepStrictEqual((yield* Fiber.join(reads)).flat(), [second, second])
     }), 60_000)
+})
+
+describe("a server that has no turns", () => {
+  it.live("is asked for one once, and keeps its connections", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connect(network.port)
+      const opened = Effect.map(
+        query(server.url, "SHOW GLOBAL STATUS LIKE 'Connections'"),
+        ([row]) => Number(row!["Value"])
+      )
+      const name = fresh()
+      let last = yield* create(driver, name)
+      const before = yield* opened
+      const message = "Percona-XtraDB-Cluster prohibits use of GET_LOCK with pxc_strict_mode = ENFORCING"
+      for (let i = 0; i < 20; i++) {
+        network.replace("GET_LOCK", errorPacket(1105, message)).letGo()
+        const next = record()
+        assert.deepStrictEqual(yield* commit(driver, { ...write(name, last, next), claim: "us" }), committed)
+        last = next
+      }
+      assert.isAtMost((yield* opened) - before, 5)
+    }))
 })

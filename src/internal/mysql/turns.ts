@@ -189,7 +189,8 @@ export const make = ({ alarm, connections, fork, table }: {
               return decide(got[0]?.toString() === "1", rows)
             }
             const { remedy } = Fault.fromMysql("query", error)
-            if (remedy === "alone") usable = false
+            // Where a cluster prohibits such locks, it says so by a number that has many meanings.
+            if (remedy === "alone" || error.errno === 1105) usable = false
             if (remedy !== "wait") return finish(undefined, "nothing")
             // It may have got the lock all the same, just before it was ended.
             lent.query({ ...raw, sql: `${release};${look}`, values: null as unknown as [] }, (error, answers) => {
