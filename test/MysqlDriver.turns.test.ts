@@ -78,6 +78,28 @@ describe("a turn that is not taken", () => {
       )) as unknown as [[object]]
       assert.deepStrictEqual({ ...lock }, { free: 1 })
     }))
+  it.live("is left alone, where it was got although its statement was ended", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connect(network.port)
+      const name = fresh()
+      const first = yield* create(driver, name)
+      const late = network.replace("GET_LOCK", errorPacket(3024, "maximum statement execution time exceeded"))
+      const writing = yield* Effect.forkChild(commit(driver, { ...write(name, first, record()), claim: "us" }), {
+        startImmediately: true
+      })
+      const other = yield* session(server.url)
+      const isFree = Effect.map(
+        other(`SELECT IS_FREE_LOCK(SHA2(CONCAT(DATABASE(),'\`effect_scopes\`.${name}'),224)) AS free`),
+        ([rows]) => (rows as unknown as ReadonlyArray<{ readonly free: number }>)[0]!.free === 1
+      )
+      yield* soon("the lock", Effect.repeat(isFree, { until: (free) => !free }))
+      late.letGo()
+      assert.deepStrictEqual(yield* Fiber.join(writing), committed)
+      assert.isTrue(yield* isFree)
+    }))
+
   it.live("is given up with its connection, where the server is gone without a word", () =>
     Effect.gen(function*() {
       const server = yield* mysqlServer()
