@@ -188,6 +188,26 @@ describe("a pool that was given", () => {
 })
 
 describe("the driver's own pool", () => {
+  it.live("keeps its connections, also where transactions only read unless they say otherwise", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      yield* query(server.url, `SET GLOBAL ${server.mariadb ? "tx_read_only" : "transaction_read_only"}=1`)
+      const opened = Effect.map(
+        query(server.url, "SHOW GLOBAL STATUS LIKE 'Connections'"),
+        ([row]) => Number(row!["Value"])
+      )
+      const driver = yield* connect(server.port)
+      const name = fresh()
+      let last = yield* create(driver, name)
+      const before = yield* opened
+      for (let i = 0; i < 20; i++) {
+        const next = record()
+        assert.deepStrictEqual(yield* commit(driver, write(name, last, next)), committed)
+        last = next
+      }
+      assert.isAtMost((yield* opened) - before, 3)
+    }))
+
   it.live("is closed with the driver, whatever was interrupted", () =>
     Effect.gen(function*() {
       const server = yield* mysqlServer()

@@ -1,10 +1,11 @@
 /** A record that several want at once. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Fiber, Layer, Schema } from "effect"
 import { Scoped, Storage } from "effect-scoped"
-import { commit, committed, create, fresh, readAll, record, write } from "../src/testing/driver/TestStore.ts"
+import { commit, committed, create, fresh, readAll, record, soon, write } from "../src/testing/driver/TestStore.ts"
+import { errorPacket, proxy } from "./mysql/proxy.ts"
 import { connect, session } from "./mysql/store.ts"
-import { mysqlServer } from "./servers/mysql.ts"
+import { mysqlServer, query } from "./servers/mysql.ts"
 
 const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
 const increment = Scoped.update(Count, (n) => [n, n + 1])
@@ -76,5 +77,76 @@ describe("a turn that is not taken", () => {
         `SELECT IS_FREE_LOCK(SHA2(CONCAT(DATABASE(),'\`effect_scopes\`.${name}'),224)) AS free`
       )) as unknown as [[object]]
       assert.deepStrictEqual({ ...lock }, { free: 1 })
+    }))
+  it.live("is left alone, where it was got although its statement was ended", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connect(network.port)
+      const name = fresh()
+      const first = yield* create(driver, name)
+      const late = network.replace("GET_LOCK", errorPacket(3024, "maximum statement execution time exceeded"))
+      const writing = yield* Effect.forkChild(commit(driver, { ...write(name, first, record()), claim: "us" }), {
+        startImmediately: true
+      })
+      const other = yield* session(server.url)
+      const isFree = Effect.map(
+        other(`SELECT IS_FREE_LOCK(SHA2(CONCAT(DATABASE(),'\`effect_scopes\`.${name}'),224)) AS free`),
+        ([rows]) => (rows as unknown as ReadonlyArray<{ readonly free: number }>)[0]!.free === 1
+      )
+      yield* soon("the lock", Effect.repeat(isFree, { until: (free) => !free }))
+      late.letGo()
+      assert.deepStrictEqual(yield* Fiber.join(writing), committed)
+      assert.isTrue(yield* isFree)
+    }))
+
+  it.live("is given up with its connection, where the server is gone without a word", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const options = { timeout: 1500, sweepInterval: Infinity, poolConfig: { connectionLimit: 2 } }
+      const driver = yield* connect(network.port, options)
+      const name = fresh()
+      const first = yield* create(driver, name)
+      const second = record()
+      assert.deepStrictEqual(yield* commit(driver, { ...write(name, first, second), claim: "us" }), committed)
+      network.forget()
+      yield* soon("a connection", Effect.eventually(driver.read([name])))
+      yield* Effect.sleep(options.timeout)
+      const other = yield* session(server.url)
+      yield* other("LOCK TABLES effect_scopes WRITE")
+      const reads = yield* Effect.forkChild(Effect.replicateEffect(driver.read([name]), 2, { concurrency: 2 }))
+      yield* soon(
+        "both connections",
+        Effect.repeat(query(server.url, "SHOW PROCESSLIST"), {
+          until: (rows) => rows.filter(({ State }) => /table metadata lock/.test(String(State))).length === 2
+        })
+      )
+      yield* other("UNLOCK TABLES")
+      assert.deepStrictEqual((yield* Fiber.join(reads)).flat(), [second, second])
+    }), 60_000)
+})
+
+describe("a server that has no turns", () => {
+  it.live("is asked for one once, and keeps its connections", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connect(network.port)
+      const opened = Effect.map(
+        query(server.url, "SHOW GLOBAL STATUS LIKE 'Connections'"),
+        ([row]) => Number(row!["Value"])
+      )
+      const name = fresh()
+      let last = yield* create(driver, name)
+      const before = yield* opened
+      const message = "Percona-XtraDB-Cluster prohibits use of GET_LOCK with pxc_strict_mode = ENFORCING"
+      for (let i = 0; i < 20; i++) {
+        network.replace("GET_LOCK", errorPacket(1105, message)).letGo()
+        const next = record()
+        assert.deepStrictEqual(yield* commit(driver, { ...write(name, last, next), claim: "us" }), committed)
+        last = next
+      }
+      assert.isAtMost((yield* opened) - before, 5)
     }))
 })

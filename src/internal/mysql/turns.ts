@@ -61,6 +61,8 @@ interface Turn {
   readonly since: number
   busy: boolean
   commits: number
+  /** When the last commit had to end, and with it whatever follows. */
+  deadline: number
 }
 
 export type Lender = Pick<Connections, "lend" | "giveBack">
@@ -86,40 +88,55 @@ export const make = ({ alarm, connections, fork, table }: {
     connections.giveBack(connection, good, deadline)
   }
 
-  const end = (crowd: Crowd, turn: Turn, good: boolean, deadline: number): void => {
+  const end = (crowd: Crowd, turn: Turn, good: boolean): void => {
     if (crowd.turn !== turn) return
     crowd.turn = undefined
-    if (!good) return giveBack(turn.connection, false, deadline)
-    turn.connection.query("DO RELEASE_ALL_LOCKS()", (error) => {
-      giveBack(turn.connection, error === null, Infinity)
-    })
+    let over = false
+    const done = (good: boolean): void => {
+      if (over) return
+      over = true
+      alarm.clear(entry)
+      giveBack(turn.connection, good, turn.deadline)
+    }
+    // A server that is gone without a word must not keep the connection.
+    const entry = alarm.set(turn.deadline, () => done(false))
+    if (good) turn.connection.query(release, (error) => done(error === null))
+    else done(false)
   }
 
-  const begin = (crowd: Crowd, connection: Mysql.PoolConnection): void => {
-    const turn: Turn = { connection, since: now(), busy: false, commits: 0 }
+  const begin = (crowd: Crowd, connection: Mysql.PoolConnection, deadline: number): void => {
+    const turn: Turn = { connection, since: now(), busy: false, commits: 0, deadline }
     crowd.turn = turn
     const watch = Effect.gen(function*() {
       for (let seen = -1; crowd.turn === turn; seen = turn.commits) {
-        if (!turn.busy && turn.commits === seen) return end(crowd, turn, true, Infinity)
+        if (!turn.busy && turn.commits === seen) return end(crowd, turn, true)
         yield* Effect.sleep(idle)
       }
     })
     fork(Effect.provideService(watch, Clock.Clock, machine))
   }
 
-  const held = (crowd: Crowd, turn: Turn): Lender => ({
-    lend: (use) => {
-      turn.busy = true
-      use(turn.connection)
-    },
-    giveBack: (_, good, deadline) => {
-      turn.busy = false
-      turn.commits++
-      const millis = now() - turn.since
-      const over = millis >= slice.millis && turn.commits >= slice.commits || millis >= slice.most
-      if (!good || over) end(crowd, turn, good, deadline)
+  /** Lends the connection that has the turn, where there is a turn by then and nobody uses it. */
+  const lender = (crowd: Crowd): Lender => {
+    let turn: Turn | undefined
+    return {
+      lend: (use) => {
+        if (crowd.turn === undefined || crowd.turn.busy) return connections.lend(use)
+        turn = crowd.turn
+        turn.busy = true
+        use(turn.connection)
+      },
+      giveBack: (connection, good, deadline) => {
+        if (turn === undefined) return connections.giveBack(connection, good, deadline)
+        turn.busy = false
+        turn.commits++
+        turn.deadline = deadline
+        const millis = now() - turn.since
+        const over = millis >= slice.millis && turn.commits >= slice.commits || millis >= slice.most
+        if (!good || over) end(crowd, turn, good)
+      }
     }
-  })
+  }
 
   /** Asks for a turn, and for the record as it is then. */
   const ask = (crowd: Crowd, write: Write, deadline: number): Effect.Effect<Verdict | Fault.Fault | undefined> =>
@@ -135,7 +152,7 @@ export const make = ({ alarm, connections, fork, table }: {
         crowd.asking = false
         alarm.clear(entry)
         if (connection !== undefined) {
-          if (keep === "turn") begin(crowd, connection)
+          if (keep === "turn") begin(crowd, connection, deadline)
           else giveBack(connection, keep === "connection", deadline)
         }
         resume(Effect.succeed(answer))
@@ -172,11 +189,13 @@ export const make = ({ alarm, connections, fork, table }: {
               return decide(got[0]?.toString() === "1", rows)
             }
             const { remedy } = Fault.fromMysql("query", error)
-            if (remedy === "alone") usable = false
+            // Where a cluster prohibits such locks, it says so by a number that has many meanings.
+            if (remedy === "alone" || error.errno === 1105) usable = false
             if (remedy !== "wait") return finish(undefined, "nothing")
-            lent.query({ ...raw, sql: look, values: null as unknown as [] }, (error, rows) => {
+            // It may have got the lock all the same, just before it was ended.
+            lent.query({ ...raw, sql: `${release};${look}`, values: null as unknown as [] }, (error, answers) => {
               if (over) return
-              if (error === null) decide(false, rows as unknown as ReadonlyArray<Row>)
+              if (error === null) decide(false, (answers as unknown as [unknown, ReadonlyArray<Row>])[1])
               else finish(undefined, "nothing")
             })
           }
@@ -206,16 +225,15 @@ export const make = ({ alarm, connections, fork, table }: {
     ) =>
       Effect.suspend(() => {
         const crowd = crowdOf(write.name)
-        const go = () => {
-          const { turn } = crowd
-          return commit(turn === undefined || turn.busy ? connections : held(crowd, turn))
-        }
+        const go = () => commit(lender(crowd))
         if (crowd.turn !== undefined || crowd.asking || taken >= mostTaken || now() < crowd.unaskedUntil) return go()
         return Effect.flatMap(ask(crowd, write, deadline), (answer) =>
           answer === undefined ? go() : Effect.succeed(answer))
       })
   }
 }
+
+const release = "DO RELEASE_ALL_LOCKS()"
 
 // MySQL 9.6 has no older hashes, and takes names of 64 characters. MariaDB waits for parts of a second, and MySQL for whole ones only, unless its statement is ended before.
 const lock = (name: string, millis: number): string =>
