@@ -1,6 +1,7 @@
 /** Several writers of one scope: who is refused again and again gets a turn, and nobody depends on it. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Context, Effect, Layer, type Scope } from "effect"
+import { Redis } from "ioredis"
 import type { Driver } from "../src/Driver.ts"
 import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
@@ -168,6 +169,26 @@ describe("writers of one scope in Redis", () => {
         ),
         Effect.never
       )
+      yield* exact(writers)
+    }), 60_000)
+
+  it.live("take no hint of a scope that is named like their channel for one of them", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const writers = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server))))
+      const other = yield* writer(driver(server), "shared turns")
+      const queues: Array<string> = []
+      const listener = yield* Effect.acquireRelease(
+        Effect.sync(() => new Redis(server.port)),
+        (redis) => Effect.sync(() => redis.disconnect())
+      )
+      listener.on("message", (_, message) => {
+        if (message.includes(":")) queues.push(message.slice(message.indexOf(":") + 1))
+      })
+      yield* Effect.promise(() => listener.subscribe(`${prefix}shared turns`))
+      yield* Effect.raceFirst(compete(writers, 1_000), Effect.forever(other.update))
+      assert.isAbove(queues.length, 0)
+      assert.deepStrictEqual(queues.filter((queue) => queue !== "" && queue.split(" ").includes("")), [])
       yield* exact(writers)
     }), 60_000)
 

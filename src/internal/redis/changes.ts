@@ -86,7 +86,10 @@ export const make = Effect.fnUntraced(function*(env: {
             for (const name of names) watchers.hint(name)
           }))
         },
-        heard: (channel) => watchers.hint(channel.slice(prefix.length)),
+        heard: (channel, message) => {
+          // What is not empty is said about turns, at the scope that this channel is beside.
+          if (message === "") watchers.hint(channel.slice(prefix.length))
+        },
         fail: (fault) => watchers.fail(Fault.toDriverError(fault, "changes")),
         refused: (channel, fault) => watchers.fail(Fault.toDriverError(fault, "changes"), channel.slice(prefix.length))
       })

@@ -132,7 +132,8 @@ export const make = (env: {
       else answers[place] = wrong
     })
     const writes = waits && batch.some(writesOf)
-    const millis = env.millis - waited
+    // A process that was stopped meanwhile has waited for longer than it meant to.
+    const millis = Math.max(env.millis - waited, 1)
     const options = { ...writes ? writing : checking, millis }
     const deadline = env.now() + millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)

@@ -82,7 +82,10 @@ export const make = Effect.fnUntraced(function*(env: {
       for (const { channel } of crowds.values()) yield channel
     },
     began: () => {},
-    heard: (channel, message) => crowds.get(nameOf(channel))?.turn.hear(Turn.decode(message)),
+    heard: (channel, message) => {
+      // A hint of a scope that is named like this channel.
+      if (message !== "") crowds.get(nameOf(channel))?.turn.hear(Turn.decode(message))
+    },
     // Then there are no turns.
     fail: () => {},
     refused: () => {}
@@ -137,16 +140,17 @@ export const make = Effect.fnUntraced(function*(env: {
         const crowd = crowdOf(batch)
         if (crowd === undefined) return commit(0)
         const { turn } = crowd
+        const claims = batch[0]!.some(({ claim }) => claim !== undefined)
         const start = now()
         let proceed = () => {}
-        const whenever = () => proceed()
-        const free = turn.begin(batch[0]!.some(({ claim }) => claim !== undefined), whenever)
-        const wait = free ? Effect.void : Effect.callback<void>((resume) => {
+        // It is in the queue from the moment on that it can be woken, and not before: a message may come any time.
+        const wait = Effect.callback<void>((resume) => {
           proceed = () => resume(Effect.void)
+          if (turn.begin(claims, proceed)) proceed()
         })
         return wait.pipe(
           Effect.flatMap(() => commit(now() - start)),
-          Effect.ensuring(Effect.sync(() => turn.end(whenever)))
+          Effect.ensuring(Effect.sync(() => turn.end(proceed)))
         )
       })
   }

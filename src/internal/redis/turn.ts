@@ -50,7 +50,7 @@ export class Turn {
   private askedAt = -Infinity
   /** When we last said something that we have not heard ourselves. */
   private unheardSince: number | undefined = undefined
-  private underWay = 0
+  private readonly underWay = new Set<() => void>()
   private readonly waiting = new Map<() => void, number>()
   private timer: ReturnType<typeof setTimeout> | undefined = undefined
 
@@ -75,7 +75,7 @@ export class Turn {
   }
 
   get isBusy(): boolean {
-    return this.underWay > 0
+    return this.underWay.size > 0
   }
 
   /** When it was last of any use. */
@@ -85,10 +85,10 @@ export class Turn {
 
   /**
    * A commit is about to be sent. Whether it may be at once: otherwise `whenever` is called once it may be. `end` must be
-   * called when it is answered. `claims` tells whether others come first again and again.
+   * called when it is answered, with the same `whenever`. `claims` tells whether others come first again and again.
    */
   begin(claims: boolean, whenever: () => void): boolean {
-    this.underWay++
+    this.underWay.add(whenever)
     this.wantedAt = this.now()
     if (this.isDeaf) this.forget()
     if (!this.isTaken) {
@@ -108,8 +108,7 @@ export class Turn {
 
   end(whenever: () => void): void {
     this.waiting.delete(whenever)
-    this.underWay--
-    this.releaseSoon()
+    if (this.underWay.delete(whenever)) this.releaseSoon()
   }
 
   hear(message: Message): void {
@@ -186,10 +185,10 @@ export class Turn {
   }
 
   private releaseSoon(): void {
-    if (this.since === undefined || this.underWay > 0) return
+    if (this.since === undefined || this.underWay.size > 0) return
     const { since } = this
     this.onIdle(() => {
-      if (this.since === since && this.underWay === 0) this.pass(false)
+      if (this.since === since && this.underWay.size === 0) this.pass(false)
     })
   }
 
