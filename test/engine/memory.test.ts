@@ -4,6 +4,8 @@ import { Deferred, Effect, Fiber, Schedule, Schema } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { Cells } from "../../src/internal/engine/cells.ts"
+import { Lane } from "../../src/internal/engine/lanes.ts"
 import * as Scripted from "../support/scripted.ts"
 
 setFlagsFromString("--expose-gc")
@@ -140,4 +142,34 @@ describe("memory", () => {
         }))
       )
     }))
+
+  it.live("of calls that have ended is given back while another one hangs", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryDriver.make()
+      const hangs = (name: string) => name.startsWith("count")
+      const driver: Driver.Driver = {
+        ...store,
+        lane: (name) => hangs(name) ? "hanging" : "fine",
+        commit: (batch) =>
+          hangs(batch[0]![0]!.name) ? Effect.never : Effect.andThen(Effect.yieldNow, store.commit(batch))
+      }
+      yield* Effect.gen(function*() {
+        yield* Effect.forkChild(Effect.exit(Scoped.update(Count, (n) => [n, n + 1])))
+        yield* settle
+        const before = heap()
+        for (let i = 0; i < 500; i++) yield* Scoped.update(texts(0), () => [0, `${i}`.padEnd(100_000, "x")])
+        assert.isBelow(heap() - before, 10)
+      }).pipe(
+        Effect.provide(Storage.layer(Effect.succeed(driver), { recovery: Schedule.recurs(0), timeout: "3 seconds" }))
+      )
+    }))
+
+  it("of scopes of which nothing is known is given back, however many come and go", () => {
+    const lane = new Lane()
+    const cells = new Cells({ most: 10, mostBytes: Infinity, laneOf: () => lane })
+    const before = heap()
+    for (let i = 0; i < 1_000_000; i++) cells.release(cells.get("unreadable"))
+    assert.isBelow(heap() - before, 10)
+    assert.isUndefined(cells.peek("unreadable"))
+  })
 })

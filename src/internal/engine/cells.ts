@@ -14,7 +14,8 @@ const most = 64
  */
 export class Cells {
   private readonly cells = new Map<string, Cell>()
-  private hand = this.cells.values()
+  // A hand that rests while cells come and go would keep alive every table that the map ever had.
+  private hand: MapIterator<Cell> | undefined = undefined
   private readonly mostIdle: number
   private readonly mostBytes: number
   private readonly laneOf: (name: string) => Lane
@@ -41,8 +42,9 @@ export class Cells {
   /** Lets a cell go that nobody waits for. */
   release(cell: Cell): void {
     if (cell.idle || this.cells.get(cell.name) !== cell) return
-    if (cell.known === undefined) this.cells.delete(cell.name)
-    else this.rest(cell, cell.known)
+    if (cell.known !== undefined) return this.rest(cell, cell.known)
+    this.cells.delete(cell.name)
+    this.hand = undefined
   }
 
   /** What is known of a scope. */
@@ -87,8 +89,8 @@ export class Cells {
   /** The next idle cell that was not used of late. */
   private unused(): Cell | undefined {
     for (let looked = 0; looked < most; looked++) {
-      const { done, value: cell } = this.hand.next()
-      if (done) this.hand = this.cells.values()
+      const { done, value: cell } = (this.hand ??= this.cells.values()).next()
+      if (done) this.hand = undefined
       else if (cell.idle && !cell.used) return cell
       else cell.used = false
     }

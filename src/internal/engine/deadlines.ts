@@ -10,6 +10,8 @@ export interface Deadline {
   readonly at: number
   readonly onLate: () => void
   ended: boolean
+  before: Deadline | undefined
+  after: Deadline | undefined
 }
 
 /** Ends what takes too long. All may take equally long, so one timer is enough: for whoever began first. */
@@ -18,8 +20,10 @@ export class Deadlines {
   private readonly now: () => number
   private readonly fork: Fork
   private readonly soon: (task: () => void) => void
-  /** Whoever has not ended, and some who have, in the order in which they began. */
-  private readonly waiting: Array<Deadline> = []
+  // Whoever has not ended, in the order in which they began: a list, so that one which hangs keeps nothing alive of the
+  // many that begin and end behind it.
+  private first: Deadline | undefined = undefined
+  private last: Deadline | undefined = undefined
   private timer: Fiber.Fiber<void> | undefined = undefined
 
   /** `soon` runs a task when what runs now is done. */
@@ -36,36 +40,43 @@ export class Deadlines {
   }
 
   begin(onLate: () => void): Deadline {
-    const deadline = { at: this.now() + this.timeout, onLate, ended: false }
-    this.waiting.push(deadline)
+    const { last } = this
+    const deadline: Deadline = { at: this.now() + this.timeout, onLate, ended: false, before: last, after: undefined }
+    if (last === undefined) this.first = deadline
+    else last.after = deadline
+    this.last = deadline
     if (this.timer === undefined) this.timer = this.fork(this.watch)
     return deadline
   }
 
   end(deadline: Deadline): void {
+    const { after, before } = deadline
     deadline.ended = true
-    while (this.waiting[0]?.ended === true) this.waiting.shift()
-    if (this.waiting.length === 0) this.soon(this.rest)
+    if (before === undefined) this.first = after
+    else before.after = after
+    if (after === undefined) this.last = before
+    else after.before = before
+    deadline.before = deadline.after = undefined
+    if (this.first === undefined) this.soon(this.rest)
   }
 
   // A timer of which nobody needs anything any more would keep the process alive. But the next call may begin at once.
   private readonly rest = (): void => {
-    if (this.waiting.length > 0) return
+    if (this.first !== undefined) return
     this.timer?.interruptUnsafe()
     this.timer = undefined
   }
 
   private readonly watch: Effect.Effect<void> = Effect.suspend(() => {
-    const first = this.waiting[0]
-    if (first === undefined) {
+    if (this.first === undefined) {
       this.timer = undefined
       return Effect.void
     }
-    return Effect.andThen(Effect.sleep(Math.max(first.at - this.now(), 0)), () => {
-      for (const deadline of this.waiting.filter(({ at }) => at <= first.at)) {
-        if (deadline.ended) continue
-        this.end(deadline)
-        deadline.onLate()
+    const { at } = this.first
+    return Effect.andThen(Effect.sleep(Math.max(at - this.now(), 0)), () => {
+      for (let late = this.first; late !== undefined && late.at <= at; late = this.first) {
+        this.end(late)
+        late.onLate()
       }
       return this.watch
     })
