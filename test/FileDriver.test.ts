@@ -187,6 +187,56 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       go.resolve()
     }))
 
+  it.effect("syncs once more what another process wrote behind its own lines, before it reports it", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const faults: Faults = {}
+      let syncs = 0
+      const a = yield* open({ directory }, faults)
+      const go = Promise.withResolvers<void>()
+      const b = yield* open({ directory }, {
+        sync: (_, proceed) => Effect.andThen(Effect.promise(() => go.promise), proceed)
+      })
+      const [one, other] = [record(), record()]
+      faults.sync = (_, proceed) => (syncs++, proceed)
+      let others: Fiber.Fiber<unknown, unknown> | undefined
+      // It comes behind the lines of the first, before these are looked for.
+      faults.stat = (_, proceed) =>
+        Effect.gen(function*() {
+          if (others === undefined) {
+            others = yield* Effect.forkDetach(commit(b, write("b", null, other)), { startImmediately: true })
+            yield* Effect.sleep("50 millis")
+          }
+          return yield* proceed
+        })
+      assert.deepStrictEqual(yield* commit(a, write("a", null, one)), committed)
+      assert.strictEqual(syncs, 1)
+      assert.deepStrictEqual(yield* a.read(["a", "b"]), [one, other])
+      assert.strictEqual(syncs, 2)
+      go.resolve()
+      yield* Fiber.join(others!)
+    }))
+
+  it.effect("takes what stands before its own lines into account, and syncs it with them", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const faults: Faults = {}
+      const a = yield* open({ directory }, faults)
+      const b = yield* open({ directory })
+      const [one, other] = [record(), record()]
+      let first = true
+      faults.write = (_, proceed, bytes) =>
+        Effect.gen(function*() {
+          if (first) {
+            first = false
+            assert.deepStrictEqual(yield* Effect.orDie(commit(b, write("a", null, other))), committed)
+          }
+          return yield* proceed(bytes)
+        })
+      assert.deepStrictEqual(yield* commit(a, write("a", null, one)), { committed: false, current: [other] })
+      assert.deepStrictEqual(yield* get(b, "a"), other)
+    }))
+
   it.effect("finishes what it has begun when its caller is interrupted, and begins nothing after that", () =>
     Effect.gen(function*() {
       const directory = yield* temporaryDirectory
