@@ -193,10 +193,10 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       const faults: Faults = {}
       let syncs = 0
       const a = yield* open({ directory }, faults)
+      const held: Faults = {}
+      const b = yield* open({ directory }, held)
       const go = Promise.withResolvers<void>()
-      const b = yield* open({ directory }, {
-        sync: (_, proceed) => Effect.andThen(Effect.promise(() => go.promise), proceed)
-      })
+      held.sync = (_, proceed) => Effect.andThen(Effect.promise(() => go.promise), proceed)
       const [one, other] = [record(), record()]
       faults.sync = (_, proceed) => (syncs++, proceed)
       let others: Fiber.Fiber<unknown, unknown> | undefined
