@@ -162,8 +162,8 @@ export const make: (
 
     /** The records that were committed before now, all of them on disk. */
     const settled = Effect.tap(store.current(true), store.settle)
-    const commit = Commit.make({ store, time, claims, instance })
     const giveWay = GiveWay.make({ store, claims, instance, turn, background })
+    const commit = Commit.make({ store, time, claims, instance, claimed: () => giveWay.after(true) })
     const polling = yield* RcRef.make({
       acquire: Effect.forkScoped(Poll.make({
         fs,
@@ -207,7 +207,7 @@ export const make: (
             Effect.tap(commit(batch, isAwaited), () =>
               Effect.sync(() => {
                 compaction.look()
-                giveWay.after()
+                giveWay.after(false)
               }))
           )
         )),

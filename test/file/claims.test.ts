@@ -75,10 +75,10 @@ describe("turns", () => {
   it("are given up by who has no more to commit", () => {
     const { a, claim, waiting } = crowd()
     claim("a", "x")
-    assert.isFalse(a.contested)
     claim("b", "x")
-    assert.isTrue(a.contested)
+    assert.isTrue(a.claimed)
     claim("a")
+    assert.isFalse(a.claimed)
     assert.deepStrictEqual(waiting("x"), [true, false, true])
     claim("c")
     assert.deepStrictEqual(waiting("x"), [true, false, true])

@@ -54,11 +54,6 @@ export class Claims {
     return this.claims.has(this.own)
   }
 
-  /** Whether others wait for this process to use up its claim. */
-  get contested(): boolean {
-    return this.claims.size > 1 && this.claims.has(this.own)
-  }
-
   /** A process claims names. Without any, it gives up what it has claimed. */
   add(who: string, names: ReadonlyArray<string>): void {
     const claim = this.claims.get(who)

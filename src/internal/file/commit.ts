@@ -31,6 +31,8 @@ export const make = (options: {
   readonly time: Time
   readonly claims: Claims
   readonly instance: string
+  /** Is told when a claim was left. */
+  readonly claimed: () => void
 }): (
   batch: ReadonlyArray<Transaction>,
   isAwaited: () => boolean
@@ -155,6 +157,7 @@ export const make = (options: {
       losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
       if (lost.length > 0 && losses % claimAt === 0) {
         yield* claim(chain.journal, instance, namesOf(lost.map((index) => batch[index]!)))
+        options.claimed()
       }
       yield* store.settle(chain)
       const { records } = chain

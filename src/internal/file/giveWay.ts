@@ -23,8 +23,8 @@ const mostNames = 16
 export interface GiveWay {
   /** Waits while it is the turn of others to write what is in the batch. */
   readonly before: (batch: ReadonlyArray<Transaction>) => Effect.Effect<void, Fault.Fault>
-  /** A batch was committed: if none follows, the others need not wait any more. */
-  readonly after: () => void
+  /** A batch was judged, or a claim was left: if no batch follows, the others need not wait any more. */
+  readonly after: (left: boolean) => void
 }
 
 export const make = (options: {
@@ -51,7 +51,11 @@ export const make = (options: {
     }
   })
 
-  const giveUp = turn(Effect.flatMap(store.current(false), ({ journal }) => claim(journal, instance, [])))
+  // Nobody may be left to wait for one who does not come.
+  const giveUp = turn(Effect.flatMap(
+    store.current(true),
+    ({ journal }) => claims.claimed ? claim(journal, instance, []) : Effect.void
+  ))
 
   return {
     before: (batch) =>
@@ -59,12 +63,12 @@ export const make = (options: {
         batches++
         return claims.none ? Effect.void : wait(namesOf(batch))
       }),
-    after: () => {
-      if (!claims.contested) return
+    after: (left) => {
+      if (!left && !claims.claimed) return
       const last = batches
       background(Effect.andThen(
         sleep(Math.max(idle, claims.pace)),
-        Effect.suspend(() => batches === last && claims.contested ? Effect.ignore(giveUp) : Effect.void)
+        Effect.suspend(() => batches === last ? Effect.ignore(giveUp) : Effect.void)
       ))
     }
   }
