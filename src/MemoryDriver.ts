@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict, type Write } from "./Driver.ts"
-import { Claims } from "./internal/memory/claims.ts"
+import { Claims, Machine } from "./internal/memory/claims.ts"
 import { Watchers } from "./internal/watchers.ts"
 import * as Storage from "./Storage.ts"
 
@@ -41,7 +41,7 @@ interface Entry {
   record: Record
   expiresAt: number
   /** How long the tombstone stays that is left then. */
-  readonly retention: number
+  retention: number
 }
 
 /**
@@ -73,7 +73,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
   const entries = new Map<string, Entry>()
   const expiring = new Set<string>()
   const watchers = new Watchers()
-  const claims = new Claims(clock)
+  const claims = new Claims(clock, yield* Machine)
 
   const drop = (name: string): void => {
     entries.delete(name)
@@ -117,29 +117,42 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
   const store = ({ expiresIn, name, retention }: Write, record: Record, now: number): void => {
     const left = retention === undefined ? Infinity : Duration.toMillis(retention)
     const lasts = expiresIn !== undefined ? Duration.toMillis(expiresIn) : record.data === null ? left : Infinity
-    entries.set(name, { record, expiresAt: now + lasts, retention: left })
+    const entry = entries.get(name)
+    if (entry === undefined) entries.set(name, { record, expiresAt: now + lasts, retention: left })
+    else {
+      entry.record = record
+      entry.expiresAt = now + lasts
+      entry.retention = left
+    }
     if (lasts === Infinity) expiring.delete(name)
     else expiring.add(name)
-    sweep(now)
+    if (expiring.size > 0) sweep(now)
     watchers.hint(name)
   }
 
-  const decide = (transaction: Transaction): Verdict => {
-    const verdict = apply(transaction, clock.currentTimeMillisUnsafe())
+  const decide = (transaction: Transaction, now: number): Verdict => {
+    const verdict = apply(transaction, now)
     claims.note(transaction, verdict.committed)
     return verdict
   }
 
   const apply = (transaction: Transaction, now: number): Verdict => {
-    for (const { expected, name } of transaction) {
+    for (let i = 0; i < transaction.length; i++) {
+      const { expected, name } = transaction[i]!
       if ((find(name, now)?.record.revision ?? null) !== expected) {
         return { committed: false, current: transaction.map((write) => read(write.name, now)) }
       }
     }
-    for (const write of transaction) {
+    for (let i = 0; i < transaction.length; i++) {
+      const write = transaction[i]!
       if (write.next !== undefined) store(write, write.next, now)
     }
     return committed
+  }
+
+  const decideAll = (batch: ReadonlyArray<Transaction>): ReadonlyArray<Verdict> => {
+    const now = clock.currentTimeMillisUnsafe()
+    return batch.map((transaction) => decide(transaction, now))
   }
 
   return {
@@ -158,9 +171,10 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
       }),
     commit: (batch) =>
       Effect.suspend(() =>
-        claims.none ? Effect.succeed(batch.map(decide)) : Effect.forEach(
+        claims.none ? Effect.succeed(decideAll(batch)) : Effect.forEach(
           batch,
-          (transaction) => Effect.map(claims.turn(transaction), () => decide(transaction)),
+          (transaction) =>
+            Effect.map(claims.turn(transaction), () => decide(transaction, clock.currentTimeMillisUnsafe())),
           // One that waits must not keep back another of its batch, for which somebody else may wait in turn.
           { concurrency: "unbounded" }
         )

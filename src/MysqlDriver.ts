@@ -16,10 +16,11 @@
  *
  * An acknowledged update survives what the server lets a transaction survive. With `innodb_flush_log_at_trx_commit=1`
  * and, where there is a binary log, `sync_binlog=1` (the defaults of MySQL; MariaDB has `sync_binlog=0`) that is a crash
- * of the server and of its machine. A replica that is promoted lacks what it has not received: only semi-synchronous or
- * group replication waits for it. Connect to the primary: replicas give old records, and refuse to write. After a
- * switchover connections to the old one are dropped as soon as it refuses a write, or within seconds of its becoming
- * read-only, and made anew by the same address.
+ * of the server and of its machine. With `innodb_flush_log_at_trx_commit=0` what was acknowledged within the last second
+ * or so is lost with the server's process, and with `2` with its machine. A replica that is promoted lacks what it has
+ * not received: only semi-synchronous or group replication waits for it. Connect to the primary: replicas give old
+ * records, and refuse to write. After a switchover connections to the old one are dropped as soon as it refuses a write,
+ * or within seconds of its becoming read-only, and made anew by the same address.
  *
  * The tables, which are made where they do not exist:
  *

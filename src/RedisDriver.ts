@@ -29,7 +29,10 @@
  * | with `waitAof: { local: 1, replicas: n }` here | yes | yes, on one machine and `n` others | like `wait` |
  *
  * A failover can take scopes back to an earlier state, since Redis replicates after it has answered. Writers then go on
- * from that state; nothing is ever applied twice or in part.
+ * from that state; nothing is ever applied twice or in part. No setting of the server prevents it: a replica that is
+ * promoted lacks what had not reached it, although that was acknowledged. With `wait`, an update that did not reach the
+ * replicas is not acknowledged, but fails with a `NotReplicatedError`. With `appendfsync everysec` updates are
+ * acknowledged before they are synced, and only the operating system has them until then.
  *
  * **Gotchas**
  *

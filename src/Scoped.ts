@@ -8,10 +8,12 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { dual, identity } from "effect/Function"
+import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import { hasProperty } from "effect/Predicate"
@@ -320,6 +322,39 @@ const lifetimeOf = (name: string, input: Duration.Input | undefined): Duration.D
   )
 }
 
+type AnyHandler = (state: never, moment: never) => unknown
+
+// By hand, and not `dual`: this is on the way of every update.
+const updating = (kind: Kind): never => {
+  const update = (
+    self: Scoped<unknown> | AnyHandler,
+    handler: AnyHandler | UpdateOptions | undefined,
+    options: UpdateOptions | undefined
+  ) =>
+    isScoped(self)
+      ? run(self, kind, handler as AnyHandler, options)
+      : (scope: Scoped<unknown>) => run(scope, kind, self, handler as UpdateOptions | undefined)
+  return update as never
+}
+
+const run = <State>(
+  self: Scoped<State>,
+  kind: Kind,
+  handler: AnyHandler,
+  options: UpdateOptions | undefined
+): Effect.Effect<unknown, unknown, Storage> =>
+  Effect.callback((resume) => {
+    const caller = Fiber.getCurrent()!
+    return Context.getUnsafe(caller.context, Storage).engine.update(
+      caller,
+      self.target,
+      kind,
+      handler,
+      options?.retry ?? self.retry,
+      resume
+    )
+  })
+
 /**
  * Runs a pure handler on the current state, commits the next state, and gives back the handler's result.
  *
@@ -380,11 +415,7 @@ export const update: {
     handler: ((state: State, moment: Moment) => Answers.Answer<R, State, Next>) | (First & Any),
     ...options: First extends Any ? [never, never, never] : [options: UpdateOptions]
   ): (self: Scoped<State>) => Effect.Effect<Answers.ResultOf<R>, ScopedError, Storage>
-} = dual(
-  (args) => isScoped(args[0]),
-  <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>
-    run(self, "update", handler, options)
-)
+} = updating("update")
 
 /**
  * Like {@link update}, for a handler that may abort: a failed `Result` writes nothing and becomes the error.
@@ -429,22 +460,7 @@ export const updateResult: {
     handler: ((state: State, moment: Moment) => Answers.ResultAnswer<R, State, Next>) | (First & Any),
     ...options: First extends Any ? [never, never, never] : [options: UpdateOptions]
   ): (self: Scoped<State>) => Effect.Effect<Answers.SuccessOf<R>, Answers.FailureOf<R> | ScopedError, Storage>
-} = dual(
-  (args) => isScoped(args[0]),
-  <State>(self: Scoped<State>, handler: (state: never) => unknown, options?: UpdateOptions) =>
-    run(self, "result", handler, options)
-)
-
-const run = <State>(
-  self: Scoped<State>,
-  kind: Kind,
-  handler: (state: never, moment: never) => unknown,
-  options: UpdateOptions | undefined
-): Effect.Effect<unknown, unknown, Storage> =>
-  Effect.flatMap(
-    Storage,
-    ({ engine }) => engine.update({ target: self.target, kind, handler, retry: options?.retry ?? self.retry })
-  )
+} = updating("result")
 
 /**
  * The committed state of a scope, or its initial state where nothing is stored. Always asks the store; never writes.

@@ -103,24 +103,23 @@ export class Storage extends Context.Service<Storage, {
 export const layer = <E, R>(
   driver: Effect.Effect<Driver, E, R>,
   options: Options = {}
-): Layer.Layer<Storage, E, Exclude<R, Scope.Scope>> =>
-  Layer.effect(
-    Storage,
-    Effect.gen(function*() {
-      const checked = check(options)
-      if (typeof checked === "string") return yield* Effect.die(new TypeError(`Storage options: ${checked}`))
-      const writer = yield* Effect.provide(newWriter, SecureRandom.layerWebCrypto)
-      const engine = yield* Engine.make(yield* driver, {
-        namespace: options.namespace,
-        retry: options.retry,
-        recovery: options.recovery ?? Schedules.recovery,
-        verify: options.purity === "verify",
-        writer,
-        ...checked
-      })
-      return { engine }
-    })
-  )
+): Layer.Layer<Storage, E, Exclude<R, Scope.Scope>> => Layer.effect(Storage, make(driver, options))
+
+/** @internal */
+export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driver, E, R>, options: Options) {
+  const checked = check(options)
+  if (typeof checked === "string") return yield* Effect.die(new TypeError(`Storage options: ${checked}`))
+  const writer = yield* Effect.provide(newWriter, SecureRandom.layerWebCrypto)
+  const engine = yield* Engine.make(yield* driver, {
+    namespace: options.namespace,
+    retry: options.retry,
+    recovery: options.recovery ?? Schedules.recovery,
+    verify: options.purity === "verify",
+    writer,
+    ...checked
+  })
+  return { engine }
+})
 
 // Options that cannot be: a mistake in the program, to be told at once.
 const check = (options: Options) => {

@@ -12,9 +12,9 @@
  *
  * @since 0.1.0
  */
-import * as Equal from "effect/Equal"
 import { format } from "effect/Formatter"
 import { components } from "./internal/components.ts"
+import { equal } from "./internal/equal.ts"
 import { search } from "./internal/search.ts"
 
 /**
@@ -217,7 +217,7 @@ const explain = <State, Input, Output>(
   const shown = calls.slice(0, 12).map((call) => `  ${show(call)}`)
   const here = stuck.waiting.slice(0, 6).map((call) => {
     const [output] = model.step(stuck.state, call.input)
-    const fits = call.outcome._tag !== "Answered" || (model.accepts ?? Equal.equals)(call.outcome.output, output)
+    const fits = call.outcome._tag !== "Answered" || (model.accepts ?? equal)(call.outcome.output, output)
     return `  ${show(call)}${fits ? "" : `, where the model answers ${text(output)}`}`
   })
   return [

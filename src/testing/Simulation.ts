@@ -23,11 +23,15 @@ import { format } from "effect/Formatter"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import type * as MemoryDriver from "../MemoryDriver.ts"
 import type { ScopedError } from "../ScopedError.ts"
 import type * as Storage from "../Storage.ts"
 import { type Event, table } from "./internal/lanes.ts"
 import * as Plan from "./internal/plan.ts"
-import { execute, type Ran, type Spec } from "./internal/runner.ts"
+import type { Seeded } from "./internal/random.ts"
+import { execute } from "./internal/runner.ts"
+import { shrink } from "./internal/shrink.ts"
+import type { Ran, Spec } from "./internal/spec.ts"
 import * as Linearizability from "./Linearizability.ts"
 
 const TypeId = "~effect-scoped/testing/Simulation" as const
@@ -36,10 +40,13 @@ const TypeId = "~effect-scoped/testing/Simulation" as const
  * How much goes wrong, as probabilities.
  *
  * - `network`: of a fault of a call to the store. Default: 0.2.
- * - `writers`: of an interruption, a crash, a closing or a cut connection while a call is on its way. Default: 0.15.
- * - `store`: of a restart while a call is on its way. Default: 0.05.
+ * - `writers`: of an interruption, a crash, a closing, a cut connection or one that gives no answers while a call is on
+ *   its way. Default: 0.15.
+ * - `store`: of a restart, or of a time without answers, while a call is on its way. Default: 0.05.
+ * - `clocks`: of a writer's clock that is set, by at most `skew`, while a call is on its way. Default: 0.
  * - `failover`: whether a restart may forget the last commits, as a replica does that had not got them yet. Then
- *   acknowledged calls may be lost, and only `check` and that everything ends are looked at. Default: `false`.
+ *   acknowledged calls may be lost, and in such runs only `check` and that everything ends are looked at, unless
+ *   `Options.failover` says what the model makes of it. Default: `false`.
  *
  * Each run has these, or less, or none of them.
  *
@@ -50,6 +57,7 @@ export interface Faults {
   readonly network?: number | undefined
   readonly writers?: number | undefined
   readonly store?: number | undefined
+  readonly clocks?: number | undefined
   readonly failover?: boolean | undefined
 }
 
@@ -63,10 +71,14 @@ export interface Faults {
  *   `operation`, and the last must be the one that `operation` answers at the end.
  * - `observe`: operations that a writer of its own does at the end, when everything has calmed down.
  * - `expiry`: the operation, for the model, that the expiry of a stored name is.
+ * - `failover`: the operation, for the model, that a failover is: it leaves what is `stored`, the JSON text of a name, or
+ *   `null` for none. With it, the calls before and after a failover that forgets must still have an order. A call that
+ *   was under way then may have had an effect before it, which is lost, and another after it.
  * - `check`: what else must hold; gives back what is wrong.
  * - `writers`, `calls`: how many there are at the most. Defaults: 3 and 12.
  * - `skew`: how far the clocks are apart at the most, in both directions. Default: 1 hour.
- * - `storage`: options of the storages.
+ * - `storage`: options of the storages, or what draws them, for each run anew.
+ * - `store`: options of the store, or what draws them.
  *
  * @category models
  * @since 0.1.0
@@ -83,12 +95,14 @@ export interface Options<State, Operation, Output> {
     | undefined
   readonly observe?: ReadonlyArray<Operation> | undefined
   readonly expiry?: ((name: string) => Operation | undefined) | undefined
+  readonly failover?: ((stored: (name: string) => string | null) => Operation) | undefined
   readonly check?: ((run: Run<Operation, Output>) => string | undefined) | undefined
   readonly writers?: number | undefined
   readonly calls?: number | undefined
   readonly skew?: Duration.Input | undefined
   readonly faults?: Faults | undefined
-  readonly storage?: Storage.Options | undefined
+  readonly storage?: Storage.Options | Effect.Effect<Storage.Options> | undefined
+  readonly store?: MemoryDriver.Options | Effect.Effect<MemoryDriver.Options> | undefined
 }
 
 /**
@@ -180,25 +194,32 @@ export class SimulationError extends Schema.TaggedError<SimulationError>("effect
 export const make = <const Operation, Output, State>(
   options: Options<State, Operation, Output>
 ): Simulation<Operation, Output> => {
+  const skew = Duration.toMillis(Duration.fromInputUnsafe(options.skew ?? "1 hour"))
   const spec: Spec<Operation, Output> = {
     run: options.run,
     watch: options.watch ?? [],
     observe: options.observe ?? [],
     expiry: options.expiry,
-    storage: options.storage ?? {},
-    skew: Duration.toMillis(Duration.fromInputUnsafe(options.skew ?? "1 hour"))
+    failover: options.failover,
+    options: (random) => ({
+      storage: drawn(options.storage ?? {}, random),
+      store: drawn(options.store ?? {}, random)
+    }),
+    skew
   }
   return {
     [TypeId]: { _Operation: (operation) => operation, _Output: (output) => output },
     plan: (seed) =>
       Plan.draw(seed, {
-        operation: (random) => Effect.runSync(Effect.provideService(options.operation, Random.Random, random.service)),
+        operation: (random) => drawn(options.operation, random),
         writers: options.writers ?? 3,
         calls: options.calls ?? 12,
+        skew,
         faults: {
           network: options.faults?.network ?? 0.2,
           writers: options.faults?.writers ?? 0.15,
           store: options.faults?.store ?? 0.05,
+          clocks: options.faults?.clocks ?? 0,
           failover: options.faults?.failover ?? false
         }
       }),
@@ -220,6 +241,10 @@ export const make = <const Operation, Output, State>(
     }
   }
 }
+
+/** What an effect draws, or a value as it is. */
+const drawn = <A>(value: A | Effect.Effect<A>, random: Seeded): A =>
+  Effect.isEffect(value) ? Effect.runSync(Effect.provideService(value, Random.Random, random.service)) : value
 
 /**
  * Runs a seed.
@@ -303,7 +328,7 @@ export const explain = <Operation, Output>(
     return new SimulationError({ seed, kind: "none", report: `Seed ${seed} does not fail` })
   }
   const fails = (plan: Plan.Plan<Operation>) => self.judge(self.execute(plan, false), seed).fault?.kind === fault.kind
-  const smallest = Plan.shrink({ ...plan, fates: first.fates }, fails, options?.attempts ?? 1_000)
+  const smallest = shrink({ ...plan, fates: first.fates }, fails, options?.attempts ?? 1_000)
   const ran = self.execute(smallest, true)
   const calls = smallest.steps.filter(({ _tag }) => _tag === "call").length
   return new SimulationError({

@@ -1,15 +1,16 @@
 /**
  * The campaign against the engine: simulated runs, those seeds first that failed once.
  *
- * `npm run campaign -- --runs 10000 --minutes 60 --seed 1 --only calls`
+ * `npm run campaign -- --runs 10000 --minutes 60 --seed 1 --only calls --workers 2`
  *
  * Stops after so many runs of each simulation, or after so many minutes, whichever comes first. A seed that fails is
  * shown, shrunk, and belongs into `corpus.json`.
  */
-import { Effect, Exit } from "effect"
-import { Simulation } from "effect-scoped/testing"
+import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
+import { Worker } from "node:worker_threads"
 import corpus from "./corpus.json" with { type: "json" }
+import type { Done, Slice } from "./worker.ts"
 import { simulations } from "./workload.ts"
 
 const { values } = parseArgs({
@@ -19,7 +20,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(1 + Math.floor(Math.random() * 2 ** 40)) },
     only: { type: "string" },
     faults: { type: "string", default: "3" },
-    attempts: { type: "string", default: "1000" }
+    attempts: { type: "string", default: "1000" },
+    workers: { type: "string", default: String(availableParallelism()) }
   }
 })
 const [runs, seed, most] = [Number(values.runs), Number(values.seed), Number(values.faults)]
@@ -30,37 +32,48 @@ const names = (Object.keys(simulations) as Array<keyof typeof simulations>).filt
 )
 
 /** Runs in slices, so that the time is looked at now and then. */
-const slice = 200
+const size = 200
 
-const campaign = Effect.gen(function*() {
-  let faults = 0
-  for (const name of names) {
-    const share = performance.now() + (deadline - performance.now()) / (names.length - names.indexOf(name))
-    let [done, calls] = [0, 0]
-    const began = performance.now()
-    const attempt = Effect.fnUntraced(function*(options: Parameters<typeof Simulation.check>[1]) {
-      const result = yield* Effect.exit(Simulation.check(simulations[name], { ...options, attempts }))
-      if (Exit.isSuccess(result)) {
-        done += result.value.runs
-        calls += result.value.calls
-        return
-      }
-      faults++
-      console.log(
-        `${name}: ${String(result.cause.reasons.map((reason) => "error" in reason ? reason.error : reason))}\n`
-      )
-    })
-    yield* attempt({ runs: 0, seeds: corpus[name] })
-    for (let next = seed; next < seed + runs && performance.now() < share && faults < most; next += slice) {
-      yield* attempt({ runs: Math.min(slice, seed + runs - next), seed: next })
-    }
-    const seconds = (performance.now() - began) / 1000
-    console.log(
-      `${name}: ${done} runs, ${calls} calls in ${seconds.toFixed(1)} s (${Math.round(done / seconds)} a second), ` +
-        `seeds from ${seed}`
-    )
+// A run leaves nothing behind: with room for many of them, what little was alive is all that has to be moved.
+const workers = Array.from(
+  { length: Number(values.workers) },
+  () => new Worker(new URL("./worker.ts", import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: 192 } })
+)
+
+const ask = (worker: Worker, slice: Slice): Promise<Done> =>
+  new Promise((resolve, reject) => {
+    worker.removeAllListeners("message").once("message", resolve)
+    worker.removeAllListeners("error").once("error", reject)
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is no window
+    worker.postMessage(slice)
+  })
+
+let faults = 0
+for (const name of names) {
+  const share = performance.now() + (deadline - performance.now()) / (names.length - names.indexOf(name))
+  let [done, calls, next] = [0, 0, seed]
+  const began = performance.now()
+  const run = async (worker: Worker, slice: Omit<Slice, "name" | "attempts">): Promise<void> => {
+    const result = await ask(worker, { ...slice, name, attempts })
+    done += result.runs
+    calls += result.calls
+    if (result.fault === undefined) return
+    faults++
+    console.log(`${name}: ${result.fault}\n`)
   }
-  return faults
-})
-
-process.exitCode = (await Effect.runPromise(campaign)) === 0 ? 0 : 1
+  await run(workers[0]!, { runs: 0, seed, seeds: corpus[name] })
+  await Promise.all(workers.map(async (worker) => {
+    while (next < seed + runs && performance.now() < share && faults < most) {
+      const from = next
+      next += size
+      await run(worker, { runs: Math.min(size, seed + runs - from), seed: from, seeds: [] })
+    }
+  }))
+  const seconds = (performance.now() - began) / 1000
+  console.log(
+    `${name}: ${done} runs, ${calls} calls in ${seconds.toFixed(1)} s (${Math.round(done / seconds)} a second), ` +
+      `seeds from ${seed}`
+  )
+}
+await Promise.all(workers.map((worker) => worker.terminate()))
+process.exitCode = faults === 0 ? 0 : 1

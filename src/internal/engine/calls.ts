@@ -1,17 +1,28 @@
 import type * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Tracer from "effect/Tracer"
 import type { Driver, Record, Transaction, Verdict } from "../../Driver.ts"
 import { DriverError } from "../../ScopedError.ts"
 import { shown } from "../state/fault.ts"
 import type { Fork } from "./background.ts"
+import { Deadlines } from "./deadlines.ts"
+import { traced } from "./trace.ts"
 
 /** A driver as the engine trusts it: every call ends in time, and nothing but a `DriverError` comes out of it. */
 export interface Calls {
   readonly read: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null> | DriverError>
-  /** An answer for each transaction. */
-  readonly commit: (batch: ReadonlyArray<Transaction>) => Effect.Effect<ReadonlyArray<Verdict | DriverError>>
+  /**
+   * An answer for each transaction: given back at once where the store is in this process, or to `later`. `spans`: of
+   * those that it is for.
+   */
+  readonly commit: (
+    batch: ReadonlyArray<Transaction>,
+    spans: ReadonlyArray<Tracer.Span>,
+    later: (answers: Answers) => void
+  ) => Answers | undefined
   /** What to fail with where something in here failed that should not. */
   readonly broken: (cause: unknown) => DriverError
   /** What to fail with where hints end. */
@@ -20,8 +31,21 @@ export interface Calls {
   readonly closed: DriverError
 }
 
-export const make = (driver: Driver, timeout: Duration.Duration, fork: Fork): Calls => {
+export type Answers = ReadonlyArray<Verdict | DriverError>
+
+export const make = (
+  { clock, driver, fork, soon, timeout }: {
+    readonly driver: Driver
+    readonly timeout: Duration.Duration
+    readonly clock: Clock.Clock
+    readonly fork: Fork
+    /** Runs a task when what runs now is done. */
+    readonly soon: (task: () => void) => void
+  }
+): Calls => {
   type Operation = "read" | "commit"
+
+  const deadlines = new Deadlines({ timeout, clock, fork, soon })
 
   const error = (
     operation: DriverError["operation"],
@@ -39,33 +63,31 @@ export const make = (driver: Driver, timeout: Duration.Duration, fork: Fork): Ca
     })
 
   // A call that does not end by itself is interrupted, but not waited for: it may hang there, too.
-  const within = <A>(operation: Operation, call: Effect.Effect<A, DriverError>): Effect.Effect<A | DriverError> =>
-    Effect.callback((resume) => {
-      const fiber = fork(call)
-      const finish = (exit: Exit.Exit<A, DriverError>) =>
-        resume(Effect.succeed(Exit.isSuccess(exit) ? exit.value : toError(operation, exit.cause)))
-      const exit = fiber.pollUnsafe()
-      if (exit !== undefined) return finish(exit)
-      const timer = fork(Effect.andThen(
-        Effect.sleep(timeout),
-        Effect.sync(() => {
-          resume(Effect.succeed(error(
-            operation,
-            "Timeout",
-            `it did not answer within ${Duration.format(timeout)}. Is it overloaded or gone?`
-          )))
-          fiber.interruptUnsafe()
-        })
+  const within = <A>(
+    operation: Operation,
+    call: Effect.Effect<A, DriverError>,
+    later: (answer: A | DriverError) => void
+  ): A | DriverError | undefined => {
+    const fiber = fork(call)
+    const valueOf = (exit: Exit.Exit<A, DriverError>) =>
+      Exit.isSuccess(exit) ? exit.value : toError(operation, exit.cause)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return valueOf(exit)
+    const deadline = deadlines.begin(() => {
+      later(error(
+        operation,
+        "Timeout",
+        `it did not answer within ${Duration.format(timeout)}. Is it overloaded or gone?`
       ))
-      fiber.addObserver((exit) => {
-        finish(exit)
-        timer.interruptUnsafe()
-      })
-      return Effect.sync(() => {
-        timer.interruptUnsafe()
-        fiber.interruptUnsafe()
-      })
+      fiber.interruptUnsafe()
     })
+    fiber.addObserver((exit) => {
+      if (deadline.ended) return
+      deadlines.end(deadline)
+      later(valueOf(exit))
+    })
+    return undefined
+  }
 
   const toError = (operation: Operation, cause: Cause.Cause<DriverError>): DriverError => {
     const failure = cause.reasons[0]
@@ -83,14 +105,32 @@ export const make = (driver: Driver, timeout: Duration.Duration, fork: Fork): Ca
       `it gave ${answers.length} answers to ${count} questions. Report this to its authors`
     )
 
+  const answersTo = (batch: ReadonlyArray<Transaction>, given: Answers | DriverError): Answers => {
+    const answers = counted<Verdict | DriverError>("commit", batch.length)(given)
+    return answers instanceof DriverError ? batch.map(() => answers) : answers
+  }
+
   return {
     read: (names) =>
-      Effect.map(within("read", Effect.suspend(() => driver.read(names))), counted("read", names.length)),
-    commit: (batch) =>
-      Effect.map(within("commit", Effect.suspend(() => driver.commit(batch))), (answers) => {
-        const checked = counted<Verdict | DriverError>("commit", batch.length)(answers)
-        return checked instanceof DriverError ? batch.map(() => checked) : checked
-      }),
+      Effect.map(
+        Effect.callback<ReadonlyArray<Record | null> | DriverError>((resume) => {
+          const answer = within("read", Effect.suspend(() => driver.read(names)), (answer) => {
+            resume(Effect.succeed(answer))
+          })
+          if (answer !== undefined) resume(Effect.succeed(answer))
+        }),
+        counted("read", names.length)
+      ),
+    commit: (batch, spans, later) => {
+      const call = traced(Effect.suspend(() => driver.commit(batch)), {
+        name: "effect-scoped.commit",
+        driver: driver.name,
+        count: batch.length,
+        spans
+      })
+      const answers = within("commit", call, (answers) => later(answersTo(batch, answers)))
+      return answers && answersTo(batch, answers)
+    },
     broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),
     ended: error("changes", "Unknown", "its hints came to an end. Report this to its authors"),
     closed: error("commit", "Closed", "the storage layer was closed. Keep it open for as long as it is used")

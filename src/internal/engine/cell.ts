@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import type { Record } from "../../Driver.ts"
 import type { Codec, Fault, Held } from "../state/codec.ts"
 import type { Lane } from "./lanes.ts"
@@ -20,15 +20,26 @@ export class Known {
   readonly expiresAt: number
   /** Whether others came first twice in a row of late, so that we ask for a turn. */
   contended = false
-  private codec: Codec | undefined = undefined
-  private held: Result.Result<Held, Fault> | undefined = undefined
+  private codec: Codec | undefined
+  private held: Result.Result<Held, Fault> | undefined
 
-  constructor(revision: string | null, text: string | null, asOf: number, moment: number, expiresAt: number) {
+  /** `held`: what `codec` reads from the text, where that is known already. */
+  constructor(
+    revision: string | null,
+    text: string | null,
+    asOf: number,
+    moment: number,
+    expiresAt: number,
+    codec?: Codec,
+    held?: Result.Result<Held, Fault>
+  ) {
     this.revision = revision
     this.text = text
     this.asOf = asOf
     this.moment = moment
     this.expiresAt = expiresAt
+    this.codec = codec
+    this.held = held
   }
 
   /** The stored state under a schema; `undefined` where nothing is stored. It is read once for each schema in turn. */
@@ -41,24 +52,10 @@ export class Known {
     return this.held
   }
 
-  /** The same record, seen again, or with the state that is known to be in it. */
-  with(options: {
-    readonly asOf?: number
-    readonly moment?: number
-    readonly expiresAt?: number
-    readonly codec?: Codec
-    readonly held?: Held | undefined
-  }): Known {
-    const known = new Known(
-      this.revision,
-      this.text,
-      options.asOf ?? this.asOf,
-      options.moment ?? this.moment,
-      options.expiresAt ?? this.expiresAt
-    )
+  /** The same record, seen again. */
+  again(asOf: number, moment: number, expiresAt: number): Known {
+    const known = new Known(this.revision, this.text, asOf, moment, expiresAt, this.codec, this.held)
     known.contended = this.contended
-    known.codec = options.codec ?? this.codec
-    known.held = options.held === undefined ? this.held : Result.succeed(options.held)
     return known
   }
 }
@@ -78,6 +75,8 @@ export const toKnown = (record: Record | null, asOf: number, moment: number, now
 export class Cell {
   readonly name: string
   readonly line = new Line()
+  /** The cells of whoever works on this one only. */
+  readonly alone: ReadonlyArray<Cell> = [this]
   lane: Lane
   busy = false
   known: Known | undefined
@@ -87,10 +86,9 @@ export class Cell {
   loaded = 0
   /** Whether it is in its lane's queue. */
   offered = false
-  /** Whether nobody waits for it, its neighbours among those, and what it weighs there: see `Cells`. */
+  /** Whether nobody waits for it, whether it was used of late, and what it weighs: see `Cells`. */
   idle = false
-  older: Cell | undefined = undefined
-  newer: Cell | undefined = undefined
+  used = false
   weight = 0
 
   constructor(name: string, lane: Lane, known: Known | undefined) {

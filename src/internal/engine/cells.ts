@@ -4,17 +4,20 @@ import type { Lane } from "./lanes.ts"
 /** What is remembered of a scope besides its text: cell, revision, map entry, the decoded state of a small text. */
 const overhead = 500
 
+/** How many cells are looked at to find one to forget. */
+const most = 64
+
 /**
- * The cells of a storage. Those that nobody waits for are kept for what is known of them, until others need the room:
- * the least recently used go first.
+ * The cells of a storage. Those that nobody waits for are kept for what is known of them, until others need the room.
+ * Then a hand goes round: who was used since it came by stays for another round, who was not is forgotten (the CLOCK
+ * algorithm; Corbató, "A Paging Experiment with the Multics System", 1968).
  */
 export class Cells {
   private readonly cells = new Map<string, Cell>()
-  private readonly most: number
+  private hand = this.cells.values()
+  private readonly mostIdle: number
   private readonly mostBytes: number
   private readonly laneOf: (name: string) => Lane
-  private oldest: Cell | undefined = undefined
-  private newest: Cell | undefined = undefined
   private idle = 0
   private bytes = 0
 
@@ -23,7 +26,7 @@ export class Cells {
     readonly mostBytes: number
     readonly laneOf: (name: string) => Lane
   }) {
-    this.most = options.most
+    this.mostIdle = options.most
     this.mostBytes = options.mostBytes
     this.laneOf = options.laneOf
   }
@@ -31,7 +34,7 @@ export class Cells {
   get(name: string): Cell {
     const cell = this.cells.get(name)
     if (cell === undefined) return this.add(name, undefined)
-    if (cell.idle) this.unlink(cell)
+    if (cell.idle) this.wake(cell)
     return cell
   }
 
@@ -39,7 +42,7 @@ export class Cells {
   release(cell: Cell): void {
     if (cell.idle || this.cells.get(cell.name) !== cell) return
     if (cell.known === undefined) this.cells.delete(cell.name)
-    else this.link(cell, cell.known)
+    else this.rest(cell, cell.known)
   }
 
   /** What is known of a scope. */
@@ -50,11 +53,11 @@ export class Cells {
   /** Remembers something about a scope, unless it is being updated, which knows better. */
   learn(name: string, known: Known): void {
     const cell = this.cells.get(name)
-    if (cell === undefined) return this.link(this.add(name, known), known)
+    if (cell === undefined) return this.rest(this.add(name, known), known)
     if (!cell.idle) return
-    this.unlink(cell)
+    this.wake(cell)
     if (cell.known === undefined || cell.known.asOf <= known.asOf) cell.known = known
-    this.link(cell, cell.known)
+    this.rest(cell, cell.known)
   }
 
   /** Those that somebody waits for. */
@@ -68,30 +71,38 @@ export class Cells {
     return cell
   }
 
-  private link(cell: Cell, known: Known): void {
+  private rest(cell: Cell, known: Known): void {
     cell.idle = true
+    cell.used = true
     cell.weight = cell.name.length + (known.text?.length ?? 0) + (known.revision?.length ?? 0) + overhead
     this.idle++
     this.bytes += cell.weight
-    cell.older = this.newest
-    if (this.newest === undefined) this.oldest = cell
-    else this.newest.newer = cell
-    this.newest = cell
-    while (this.oldest !== undefined && (this.idle > this.most || this.bytes > this.mostBytes)) {
-      const { name } = this.oldest
-      this.unlink(this.oldest)
-      this.cells.delete(name)
-    }
+    while (this.full) this.forget(this.unused() ?? cell)
   }
 
-  private unlink(cell: Cell): void {
+  private get full(): boolean {
+    return this.idle > this.mostIdle || this.bytes > this.mostBytes
+  }
+
+  /** The next idle cell that was not used of late. */
+  private unused(): Cell | undefined {
+    for (let looked = 0; looked < most; looked++) {
+      const { done, value: cell } = this.hand.next()
+      if (done) this.hand = this.cells.values()
+      else if (cell.idle && !cell.used) return cell
+      else cell.used = false
+    }
+    return undefined
+  }
+
+  private forget(cell: Cell): void {
+    this.wake(cell)
+    this.cells.delete(cell.name)
+  }
+
+  private wake(cell: Cell): void {
     cell.idle = false
     this.idle--
     this.bytes -= cell.weight
-    if (cell.older === undefined) this.oldest = cell.newer
-    else cell.older.newer = cell.newer
-    if (cell.newer === undefined) this.newest = cell.older
-    else cell.newer.older = cell.older
-    cell.older = cell.newer = undefined
   }
 }

@@ -10,7 +10,7 @@ import * as Name from "../name.ts"
 import { steady } from "../steady.ts"
 import { Again } from "./again.ts"
 import type { Fork } from "./background.ts"
-import type { Calls } from "./calls.ts"
+import type { Answers, Calls } from "./calls.ts"
 import { stopwatch } from "./elapsed.ts"
 import { Flights } from "./flights.ts"
 import { type Batch, emptyBatch, Gather } from "./gather.ts"
@@ -21,7 +21,7 @@ import { Outcomes } from "./outcomes.ts"
 import { Reader } from "./reader.ts"
 import { Report } from "./report.ts"
 import type { Environment, Run } from "./run.ts"
-import { traced } from "./trace.ts"
+import { Slice } from "./slice.ts"
 import { failAll } from "./update.ts"
 
 export interface Options {
@@ -43,10 +43,12 @@ export class Committer {
   readonly lines: Lines
   readonly reader: Reader
   private readonly lanes: Lanes
-  private readonly driver: Driver
   private readonly calls: Calls
   private readonly metrics: Metrics.Metrics
+  private readonly clock: Clock.Clock
   private readonly elapsed: () => number
+  private readonly steady: () => number
+  private readonly soon: (task: () => void) => void
   private readonly tick: () => number
   private readonly gather: Gather
   private readonly again: Again
@@ -55,28 +57,28 @@ export class Committer {
   private readonly outcomes: Outcomes
 
   constructor(
-    { calls, clock, driver, fork, metrics, options, tick }: {
+    { calls, clock, driver, fork, metrics, options, soon, tick }: {
       readonly driver: Driver
       readonly calls: Calls
       readonly clock: Clock.Clock
       readonly metrics: Metrics.Metrics
       readonly fork: Fork
+      /** Runs a task when what runs now is done. */
+      readonly soon: (task: () => void) => void
       readonly tick: () => number
       readonly options: Options
     }
   ) {
-    this.driver = driver
     this.calls = calls
     this.metrics = metrics
+    this.clock = clock
+    this.soon = soon
+    this.steady = steady(clock)
     this.tick = tick
     this.elapsed = stopwatch(clock)
     this.report = new Report({ driver: driver.name, fork, elapsed: this.elapsed })
-    this.lanes = new Lanes(driver, (lane) => {
-      fork(this.turn(lane)).addObserver((exit) => {
-        if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.report.broken(exit.cause)
-        this.lanes.rest(lane)
-      })
-    })
+    // What comes in at the same moment goes together.
+    this.lanes = new Lanes(driver, (lane) => soon(() => this.go(new Turn(lane, (turn) => this.turn(turn)))))
     this.lines = new Lines({
       prefix: Name.namespacePrefix(options.namespace),
       knownScopes: options.knownScopes,
@@ -110,7 +112,6 @@ export class Committer {
     let sequence = 0
     const env: Environment = {
       clock,
-      steady: steady(clock),
       // A driver may learn its server's limits later.
       get dataBytes() {
         return driver.limits.dataBytes
@@ -119,13 +120,15 @@ export class Committer {
       verify: options.verify,
       writer: options.writer,
       retention: options.retention,
-      nextMark: (latest) => {
-        sequence = Math.max(sequence + 1, latest + 1, Math.floor(clock.currentTimeMillisUnsafe()))
+      retentionMillis: Duration.toMillis(options.retention),
+      nextMark: (latest, now) => {
+        sequence = Math.max(sequence + 1, latest + 1, Math.floor(now))
         return { writer: options.writer, sequence }
       }
     }
     this.gather = new Gather({
       env,
+      steady: this.steady,
       lines: this.lines,
       reader: this.reader,
       batchSize: options.batchSize,
@@ -134,8 +137,6 @@ export class Committer {
       onBlame: (run) => this.outcomes.halve(run)
     })
     this.outcomes = new Outcomes({
-      clock,
-      steady: env.steady,
       tick,
       lines: this.lines,
       flights: this.flights,
@@ -156,56 +157,92 @@ export class Committer {
     })
   })
 
-  private turn(lane: Lane): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      // What comes in at the same moment goes together.
-      yield* Effect.yieldNow
-      lane.starting = false
-      do {
-        lane.hurry = false
-        const batch = emptyBatch()
-        yield* Effect.onExit(this.go(lane, batch), (exit) =>
-          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => {
-            this.outcomes.abort(batch, exit)
-          }))
-      } while (lane.hurry)
-    })
+  /** Runs a turn until it has to wait for the store, or for others to have a go. */
+  private go(turn: Turn, answers?: Answers): void {
+    for (;;) {
+      let step
+      try {
+        step = turn.steps.next(answers)
+      } catch (defect) {
+        const cause = Cause.die(defect)
+        this.report.broken(cause)
+        this.outcomes.abort(turn.batch, Exit.failCause(cause))
+        return this.lanes.rest(turn.lane)
+      }
+      if (step.done) return this.lanes.rest(turn.lane)
+      if (step.value === "pause") return this.soon(() => this.go(turn))
+      const { runs } = turn.batch
+      answers = this.calls.commit(
+        runs.map((run) => run.transaction),
+        spansOf(runs),
+        (answers) => this.go(turn, answers)
+      )
+      turn.atOnce = answers !== undefined
+      if (answers === undefined) return
+    }
   }
 
-  private go(lane: Lane, batch: Batch): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      while (this.gather.fill(lane, batch)) yield* Effect.yieldNow
-      for (const run of batch.answered) {
-        this.lines.free(run.cells)
-        yield* this.outcomes.reply(run)
-      }
+  private *turn(turn: Turn): Generator<"pause" | "commit", void, Answers | undefined> {
+    const { lane } = turn
+    lane.starting = false
+    for (;;) {
+      lane.hurry = false
+      const batch = turn.batch = emptyBatch()
+      while (this.gather.fill(lane, batch)) yield "pause"
+      while (!this.tell(batch)) yield "pause"
       const { runs } = batch
-      if (runs.length === 0) return
-      const asOf = this.tick()
-      const sentAt = this.elapsed()
-      for (const run of runs) run.sentAt ??= sentAt
-      this.metrics.sent(runs.length, this.lines.waiting, this.flights.size)
-      const answers = yield* traced(this.calls.commit(runs.map((run) => run.transaction)), {
-        name: "effect-scoped.commit",
-        driver: this.driver.name,
-        count: runs.length,
-        spans: spansOf(runs)
-      })
-      const millis = this.elapsed() - sentAt
-      for (let i = 0; i < runs.length; i++) {
-        const done = this.outcomes.conclude(runs[i]!, answers[i]!, lane, asOf)
-        batch.concluded = i + 1
-        if (done) yield* this.outcomes.reply(runs[i]!)
+      if (runs.length > 0) {
+        const asOf = this.tick()
+        const sentAt = this.elapsed()
+        for (const run of runs) run.sentAt ??= sentAt
+        this.metrics.sent(runs.length, this.lines.waiting, this.flights.size)
+        const answers = (yield "commit")!
+        const now = this.clock.currentTimeMillisUnsafe()
+        for (let i = 0; i < runs.length; i++) {
+          if (this.outcomes.conclude(runs[i]!, answers[i]!, lane, asOf, now)) batch.answered.push(runs[i]!)
+          batch.concluded = i + 1
+        }
+        this.metrics.answered(this.elapsed() - sentAt, this.lines.waiting, this.flights.size - batch.answered.length)
+        while (!this.tell(batch)) yield "pause"
       }
-      this.metrics.answered(millis, this.lines.waiting, this.flights.size)
-    })
+      if (!lane.hurry) return
+      // A store in this process that refuses again and again must not keep the event loop.
+      if (turn.atOnce) yield "pause"
+    }
+  }
+
+  /** Tells the callers of what is answered, for a while. Tells whether all of them know. */
+  private tell(batch: Batch): boolean {
+    if (batch.told === batch.answered.length) return true
+    const slice = new Slice(this.steady)
+    while (batch.told < batch.answered.length) {
+      if (!this.outcomes.reply(batch.answered[batch.told]!, slice)) return false
+      batch.told++
+    }
+    return true
+  }
+}
+
+/** A lane's turn on its way. */
+class Turn {
+  readonly lane: Lane
+  batch = emptyBatch()
+  /** Whether the store answered before it was waited for. */
+  atOnce = false
+  readonly steps: Generator<"pause" | "commit", void, Answers | undefined>
+
+  constructor(lane: Lane, steps: (turn: Turn) => Turn["steps"]) {
+    this.lane = lane
+    this.steps = steps(this)
   }
 }
 
 const spansOf = (runs: ReadonlyArray<Run>): ReadonlyArray<Tracer.Span> => {
-  const spans: Array<Tracer.Span> = []
+  let spans: Array<Tracer.Span> | undefined
   for (const { updates } of runs) {
-    for (const { span } of updates) if (span !== undefined) spans.push(span)
+    for (let i = 0; i < updates.length; i++) if (updates[i]!.span !== undefined) (spans ??= []).push(updates[i]!.span!)
   }
-  return spans
+  return spans ?? none
 }
+
+const none: ReadonlyArray<never> = []

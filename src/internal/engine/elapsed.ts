@@ -9,7 +9,8 @@ export const stopwatch = (clock: Clock.Clock): () => number => {
   let monotonic = clock.monotonicTimeNanosUnsafe()
   let passed = 0
   return () => {
-    const [wallNow, monotonicNow] = [clock.currentTimeMillisUnsafe(), clock.monotonicTimeNanosUnsafe()]
+    const wallNow = clock.currentTimeMillisUnsafe()
+    const monotonicNow = clock.monotonicTimeNanosUnsafe()
     passed += Math.max(0, wallNow - wall, Number(monotonicNow - monotonic) / 1_000_000)
     wall = wallNow
     monotonic = monotonicNow

@@ -3,8 +3,10 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
+import { constUndefined } from "effect/Function"
 import * as Result from "effect/Result"
+import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Driver } from "../../Driver.ts"
@@ -26,12 +28,15 @@ export interface Options extends Committer.Options {
 }
 
 export interface Engine {
-  readonly update: (options: {
-    readonly target: Target
-    readonly kind: Kind
-    readonly handler: (state: never, moment: never) => unknown
-    readonly retry: Retry | undefined
-  }) => Effect.Effect<unknown, unknown>
+  /** Lets an update wait for its turn, and gives back how it is taken out again. */
+  readonly update: (
+    caller: Fiber.Fiber<unknown, unknown>,
+    target: Target,
+    kind: Kind,
+    handler: (state: never, moment: never) => unknown,
+    retry: Retry | undefined,
+    resume: (exit: Effect.Effect<unknown, unknown>) => void
+  ) => Effect.Effect<void> | void
   readonly get: (target: Target) => Effect.Effect<unknown, ScopedError>
   readonly changes: (target: Target) => Stream.Stream<unknown, ScopedError>
   /** What is stored under names of this namespace that start with `prefix`. */
@@ -42,12 +47,14 @@ export interface Engine {
 export const make = Effect.fnUntraced(function*(driver: Driver, options: Options) {
   const clock = yield* Clock.Clock
   const fork = yield* Background.make
-  const calls = Calls.make(driver, options.timeout, fork)
+  const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
+  const soon = (task: () => void) => dispatcher.scheduleTask(task, 0)
+  const calls = Calls.make({ driver, timeout: options.timeout, clock, fork, soon })
   // A logical clock: what began at a later tick began later.
   let ticks = 0
   const tick = () => ++ticks
   const metrics = Metrics.make(driver.name, yield* Effect.context<never>())
-  const committer = new Committer.Committer({ driver, calls, clock, metrics, fork, tick, options })
+  const committer = new Committer.Committer({ driver, calls, clock, metrics, fork, soon, tick, options })
   const { lines, reader } = committer
 
   let closed = false
@@ -79,38 +86,53 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     })
   }
 
-  const update: Engine["update"] = ({ handler, kind, retry, target }) =>
-    Effect.withFiber((caller) => {
-      const submit = (span: Tracer.Span | undefined) =>
-        Effect.callback<unknown, unknown>((resume) => {
-          const error = admit(target)
-          if (error !== undefined) return resume(Effect.fail(error))
-          const update = new Update(
-            target,
-            kind,
-            handler as (state: unknown, moment: unknown) => unknown,
-            // A look always runs until it sees something.
-            kind === "look" ? undefined : retry ?? options.retry,
-            caller.getRef(Clock.Clock),
-            tick(),
-            resume,
-            span,
-            lines.cellsOf(target)
-          )
-          lines.join(update)
-          return Effect.suspend(() => lines.leave(update))
-        })
-      return spanned(caller, kind === "look" ? "get" : kind === "remove" ? "remove" : "update", target, submit)
-    })
+  const update: Engine["update"] = (caller, target, kind, handler, retry, resume) => {
+    if (!isTraced(caller)) return submit(caller, target, kind, handler, retry, resume, undefined)
+    const operation = kind === "look" ? "get" : kind === "remove" ? "remove" : "update"
+    resume(
+      spanned(
+        operation,
+        target,
+        (span) => Effect.callback((resume) => submit(caller, target, kind, handler, retry, resume, span))
+      )
+    )
+  }
 
-  /** A span under the caller's, where somebody traces. */
-  const spanned = <A, E>(
+  const submit = (
     caller: Fiber.Fiber<unknown, unknown>,
+    target: Target,
+    kind: Kind,
+    handler: (state: never, moment: never) => unknown,
+    retry: Retry | undefined,
+    resume: (exit: Effect.Effect<unknown, unknown>) => void,
+    span: Tracer.Span | undefined
+  ): Update | void => {
+    const error = admit(target)
+    if (error !== undefined) return resume(Effect.fail(error))
+    const update = new Update(
+      target,
+      kind,
+      handler as (state: unknown, moment: unknown) => unknown,
+      // A look always runs until it sees something.
+      kind === "look" ? undefined : retry ?? options.retry,
+      caller.getRef(Clock.Clock),
+      tick(),
+      lines,
+      resume,
+      span
+    )
+    lines.join(update)
+    return update
+  }
+
+  const isTraced = (caller: Fiber.Fiber<unknown, unknown>) => caller.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+
+  const spanned = <A, E>(
     operation: "update" | "get" | "remove",
     target: Target,
-    use: (span: Tracer.Span | undefined) => Effect.Effect<A, E>
+    use: (span: Tracer.Span) => Effect.Effect<A, E>
   ): Effect.Effect<A, E> =>
-    caller.getRef(Tracer.Tracer) === Tracer.nativeTracer ? use(undefined) : Effect.useSpan(
+    Effect.useSpan(
       `effect-scoped.${operation}`,
       { attributes: { "effect-scoped.scope": target.scope, "effect-scoped.driver": driver.name } },
       use
@@ -130,7 +152,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
         const old = lines.cells.peek(name)
         // What is decoded already need not be decoded again.
         const known = old !== undefined && old.revision === fresh.revision && old.text === fresh.text
-          ? old.with({ asOf, moment: fresh.moment, expiresAt: fresh.expiresAt })
+          ? old.again(asOf, fresh.moment, fresh.expiresAt)
           : fresh
         const stored = known.state(part.codec)
         const held = stored ?? part.initial()
@@ -151,11 +173,19 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
   // moment, or the refusal tells what is.
   const look = (target: Target): Effect.Effect<Sight, ScopedError> =>
     target.parts.length === 1
-      ? Effect.withFiber((caller) => spanned(caller, "get", target, (span) => lookAtOne(target, span)))
-      : update({ target, kind: "look", handler: () => undefined, retry: undefined }) as Effect.Effect<
-        Sight,
-        ScopedError
-      >
+      ? Effect.withFiber((caller) =>
+        isTraced(caller) ? spanned("get", target, (span) => lookAtOne(target, span)) : lookAtOne(target, undefined)
+      )
+      : Effect.callback((resume) =>
+        update(
+          Fiber.getCurrent()!,
+          target,
+          "look",
+          constUndefined,
+          undefined,
+          resume as (exit: Effect.Effect<unknown, unknown>) => void
+        )
+      )
 
   const get: Engine["get"] = (target) => Effect.map(look(target), (sight) => sight.state)
 

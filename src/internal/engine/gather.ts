@@ -3,6 +3,7 @@ import type { Lane } from "./lanes.ts"
 import type { Lines } from "./lines.ts"
 import type { Reader } from "./reader.ts"
 import { type Environment, Run } from "./run.ts"
+import { Slice } from "./slice.ts"
 import { failAll, type Update } from "./update.ts"
 
 /** What goes to the store together. */
@@ -10,16 +11,14 @@ export interface Batch {
   readonly runs: Array<Run>
   /** UTF-16 units of all that the runs write. */
   size: number
-  /** Runs whose answers hold without asking. */
-  readonly answered: Array<Run>
-  /** How many of the runs have got their answer. */
+  /** How many of the runs have got their answer from the store. */
   concluded: number
+  /** Runs whose callers can be told, and how many have been. */
+  readonly answered: Array<Run>
+  told: number
 }
 
-export const emptyBatch = (): Batch => ({ runs: [], size: 0, answered: [], concluded: 0 })
-
-/** How long handlers may keep the event loop at a stretch, in milliseconds. */
-export const slice = 5
+export const emptyBatch = (): Batch => ({ runs: [], size: 0, concluded: 0, answered: [], told: 0 })
 
 /** How much a batch may write, in UTF-16 units, unless a single commit is larger. */
 const mostSize = 8 * 1024 * 1024
@@ -30,6 +29,7 @@ const mostLoaded = 64 * 1024 * 1024
 /** Chooses what goes: takes updates from the heads of the lines, runs their handlers, and puts the outcomes in a batch. */
 export class Gather {
   private readonly env: Environment
+  private readonly steady: () => number
   private readonly lines: Lines
   private readonly reader: Reader
   private readonly batchSize: number
@@ -40,6 +40,7 @@ export class Gather {
 
   constructor(options: {
     readonly env: Environment
+    readonly steady: () => number
     readonly lines: Lines
     readonly reader: Reader
     readonly batchSize: number
@@ -49,6 +50,7 @@ export class Gather {
     readonly onBlame: (run: Run) => void
   }) {
     this.env = options.env
+    this.steady = options.steady
     this.lines = options.lines
     this.reader = options.reader
     this.batchSize = options.batchSize
@@ -77,30 +79,32 @@ export class Gather {
 
   /** Fills a batch for a moment. Tells whether there is more to do before it is sent. */
   fill(lane: Lane, batch: Batch): boolean {
-    const { steady } = this.env
-    const until = steady() + slice
-    while (lane.outbox.length > 0 && !this.full(batch) && steady() < until) {
+    const slice = new Slice(this.steady)
+    while (lane.outbox.length > 0 && !this.full(batch) && !slice.over) {
       const { run, tooLate } = lane.outbox.shift()!
       // It may have waited for long, behind others that got no answer.
       if (!tooLate()) this.add(batch, run)
+      slice.step()
     }
     const unfinished = lane.unfinished.shift()
-    if (unfinished !== undefined) this.go(unfinished, lane, batch, until)
-    while (!this.full(batch) && steady() < until) {
+    if (unfinished !== undefined) this.go(unfinished, lane, batch, slice)
+    while (!this.full(batch) && !slice.over) {
       const cell = lane.take()
       if (cell === undefined) break
+      slice.step()
       const head = this.lines.startable(cell)
       if (head === undefined) {
         if (!cell.busy && this.unwanted(cell)) this.reader.wake()
         continue
       }
-      if (head.cells.some((cell) => cell.known === undefined)) {
+      if (!isKnown(head)) {
         this.look(head)
         continue
       }
       const run = new Run(this.env, head)
+      this.lines.waiting--
       this.onStart(run)
-      this.go(run, lane, batch, until)
+      this.go(run, lane, batch, slice)
     }
     // Whoever is done does not wait for handlers that take long.
     return batch.runs.length === 0 && batch.answered.length === 0 && (lane.unfinished.length > 0 || lane.hasReady)
@@ -115,9 +119,9 @@ export class Gather {
     batch.size += run.size
   }
 
-  private go(run: Run, lane: Lane, batch: Batch, until: number): void {
+  private go(run: Run, lane: Lane, batch: Batch, slice: Slice): void {
     const before = run.updates.length
-    const done = run.advance(until)
+    const done = run.advance(slice)
     this.lines.waiting -= run.updates.length - before
     if (!done) {
       lane.unfinished.push(run)
@@ -125,8 +129,11 @@ export class Gather {
     }
     const send = run.seal()
     if (send === true) this.add(batch, run)
-    else if (send === false) batch.answered.push(run)
-    else this.onBlame(run)
+    else if (send === false) {
+      // Its answers hold without asking.
+      this.lines.free(run.cells)
+      batch.answered.push(run)
+    } else this.onBlame(run)
   }
 
   /** Reads what is not known of the cells of a head, which can start then. */
@@ -151,4 +158,9 @@ export class Gather {
       })
     }
   }
+}
+
+const isKnown = ({ cells }: Update): boolean => {
+  for (let i = 0; i < cells.length; i++) if (cells[i]!.known === undefined) return false
+  return true
 }

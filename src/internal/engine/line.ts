@@ -1,7 +1,15 @@
 import type { Update } from "./update.ts"
 
 /** An update's place in a line. */
-export class Place {
+export interface Place {
+  readonly update: Update
+  line: Line | undefined
+  before: Place | undefined
+  after: Place | undefined
+}
+
+/** A place for an update that waits in several lines at once. */
+export class OtherPlace implements Place {
   readonly update: Update
   line: Line | undefined = undefined
   before: Place | undefined = undefined

@@ -5,9 +5,6 @@ import type { Lane, Lanes } from "./lanes.ts"
 import type { Target } from "./target.ts"
 import type { Update } from "./update.ts"
 
-/** UTF-16 units of a state. */
-const large = 64 * 1024
-
 /**
  * Where updates wait: a line for each scope. An update of several scopes waits in all their lines, and starts when it
  * is the head of each.
@@ -39,9 +36,9 @@ export class Lines {
   /** Lets an update wait. */
   join(update: Update): void {
     this.waiting++
-    const { cells, places } = update
+    const { cells } = update
     for (let i = 0; i < cells.length; i++) {
-      cells[i]!.line.push(places[i]!)
+      cells[i]!.line.push(update.place(i))
       this.offer(cells[i]!)
     }
   }
@@ -54,9 +51,8 @@ export class Lines {
       this.waiting++
       // Nobody waited for its cells while it was away, so they may have been let go.
       update.cells = this.cellsOf(update.target)
-      update.places.forEach((place, i) => {
-        const cell = update.cells[i]!
-        cell.line.unshift(place)
+      update.cells.forEach((cell, i) => {
+        cell.line.unshift(update.place(i))
         if (!onKnown && !cell.busy) cell.known = undefined
       })
     }
@@ -72,10 +68,9 @@ export class Lines {
     }
     if (update.phase === "waiting") {
       update.phase = "settled"
-      if (update.places[0]!.line !== undefined) this.waiting--
-      update.places.forEach((place, i) => {
-        const cell = update.cells[i]!
-        cell.line.remove(place)
+      if (update.line !== undefined) this.waiting--
+      update.cells.forEach((cell, i) => {
+        cell.line.remove(update.place(i))
         this.offer(cell)
       })
     }
@@ -88,10 +83,11 @@ export class Lines {
     for (let head = cell.line.head; head !== undefined; head = cell.line.head) {
       drained.push(head)
       this.waiting--
-      head.places.forEach((place, i) => {
-        head.cells[i]!.line.remove(place)
-        this.offer(head.cells[i]!)
-      })
+      const { cells } = head
+      for (let i = 0; i < cells.length; i++) {
+        cells[i]!.line.remove(head.place(i))
+        this.offer(cells[i]!)
+      }
     }
     return drained
   }
@@ -104,16 +100,20 @@ export class Lines {
       this.cells.release(cell)
       return undefined
     }
-    return head.cells.every((cell) => !cell.busy && cell.line.head === head) ? head : undefined
+    const { cells } = head
+    for (let i = 0; i < cells.length; i++) {
+      if (cells[i]!.busy || cells[i]!.line.first !== head.place(i)) return undefined
+    }
+    return head
   }
 
   /** Lets go of cells that were held. */
-  free(cells: Iterable<Cell>): void {
-    for (const cell of cells) {
+  free(cells: ReadonlyArray<Cell>): void {
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!
       cell.busy = false
       cell.lane = this.lanes.of(cell.name)
-      // What is large is let go at once; what is small, when there is time, for it may be wanted again at once.
-      if (cell.line.head === undefined && (cell.known?.text?.length ?? 0) > large) this.cells.release(cell)
+      if (cell.line.first === undefined) this.cells.release(cell)
       else this.offer(cell)
     }
   }
@@ -131,7 +131,7 @@ export class Lines {
 
   cellsOf({ parts }: Target): ReadonlyArray<Cell> {
     return parts.length === 1
-      ? [this.cells.get(this.nameOf(parts[0]!.name))]
+      ? this.cells.get(this.nameOf(parts[0]!.name)).alone
       : parts.map((part) => this.cells.get(this.nameOf(part.name)))
   }
 }

@@ -1,5 +1,3 @@
-import type * as Clock from "effect/Clock"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Verdict } from "../../Driver.ts"
 import { AmbiguousCommitError, type DriverError, NotReplicatedError } from "../../ScopedError.ts"
@@ -7,19 +5,18 @@ import type { Again } from "./again.ts"
 import { about } from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import type { Flights } from "./flights.ts"
-import { type Batch, slice } from "./gather.ts"
+import type { Batch } from "./gather.ts"
 import type { Lane } from "./lanes.ts"
 import type { Lines } from "./lines.ts"
 import type { Metrics } from "./metrics.ts"
 import type { Report } from "./report.ts"
 import type { Run } from "./run.ts"
+import type { Slice } from "./slice.ts"
 import { failAll } from "./update.ts"
 import { decide } from "./verdict.ts"
 
 /** From the store's verdicts to the callers: what became of a run is told, or tried again. */
 export class Outcomes {
-  private readonly clock: Clock.Clock
-  private readonly steady: () => number
   private readonly tick: () => number
   private readonly lines: Lines
   private readonly flights: Flights
@@ -30,8 +27,6 @@ export class Outcomes {
   private readonly closed: DriverError
 
   constructor(options: {
-    readonly clock: Clock.Clock
-    readonly steady: () => number
     readonly tick: () => number
     readonly lines: Lines
     readonly flights: Flights
@@ -40,8 +35,6 @@ export class Outcomes {
     readonly metrics: Metrics
     readonly closed: DriverError
   }) {
-    this.clock = options.clock
-    this.steady = options.steady
     this.tick = options.tick
     this.lines = options.lines
     this.flights = options.flights
@@ -51,26 +44,27 @@ export class Outcomes {
     this.closed = options.closed
   }
 
-  /** Reads the answer to a run. Tells whether its outcomes can go out. */
-  conclude(run: Run, answer: Verdict | DriverError, lane: Lane, asOf: number): boolean {
+  /** Reads the answer to a run, which came `now`. Tells whether its outcomes can go out. */
+  conclude(run: Run, answer: Verdict | DriverError, lane: Lane, asOf: number, now: number): boolean {
     const decision = decide(run, answer)
     // A verdict is about one moment, in which all its records were current.
     const moment = this.tick()
-    const now = this.clock.currentTimeMillisUnsafe()
     if (decision._tag === "InDoubt" || decision._tag === "Failed") this.report.silent(lane, decision.error)
     else this.report.answered(lane)
     switch (decision._tag) {
       case "Applied": {
         if (run.doubt) this.report.doubtEnds("applied")
-        const known = decision.current === undefined
-          ? run.after(asOf, moment)
-          : decision.current.map((record) => toKnown(record, asOf, moment, now))
+        const { slots } = run
+        const { current } = decision
         const { refusedBefore } = run
-        run.slots.forEach(({ cell, known: before }, i) => {
-          cell.known = known[i]!
+        for (let i = 0; i < slots.length; i++) {
+          const { cell, known: before } = slots[i]!
+          cell.known = current === undefined
+            ? run.after(i, asOf, moment, now)
+            : toKnown(current[i]!, asOf, moment, now)
           // A commit at the first attempt shows that nobody is in the way any more.
           cell.known.contended = before.contended && refusedBefore
-        })
+        }
         this.lines.free(run.cells)
         if (decision.shortfall !== undefined) warn(run, decision.shortfall)
         this.metrics.applied(run.updates.length)
@@ -115,25 +109,20 @@ export class Outcomes {
     }
   }
 
-  // Whoever gets an answer goes on at once, inside `settle`. Many of them must not keep the event loop.
-  reply(run: Run): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      let until = this.steady() + slice
-      let next = 0
-      const some = (): Effect.Effect<void> => {
-        while (next < run.updates.length) {
-          const update = run.updates[next++]!
-          update.settle(update.outcome)
-          const now = this.steady()
-          if (now < until) continue
-          until = now + slice
-          return Effect.flatMap(Effect.yieldNow, some)
-        }
-        this.flights.land(run)
-        return Effect.void
-      }
-      return some()
-    })
+  /**
+   * Tells the callers of a run. Whoever gets an answer goes on at once, inside `settle`, and many of them must not keep
+   * the event loop: tells whether it is done. It goes on when called again otherwise.
+   */
+  reply(run: Run, slice: Slice): boolean {
+    const { updates } = run
+    while (run.told < updates.length) {
+      if (slice.over) return false
+      const update = updates[run.told++]!
+      update.settle(update.outcome)
+      slice.step()
+    }
+    this.flights.land(run)
+    return true
   }
 
   /** Runs half of the updates alone, to find out which of them is to blame for a failure. */
@@ -169,12 +158,15 @@ export class Outcomes {
     this.flights.land(run)
   }
 
-  /** Fails what a turn held that came to an end which should not be. */
+  /** Ends a turn that came to an end which should not be: what is known is told, and the rest fails. */
   abort({ answered, concluded, runs }: Batch, exit: Exit.Exit<unknown>): void {
-    for (const run of [...answered, ...runs.slice(concluded)]) {
-      if (!run.flying) continue
+    for (const run of runs.slice(concluded)) {
       this.forget(run)
       for (const update of run.updates) update.settle(exit)
+      this.flights.land(run)
+    }
+    for (const run of answered) {
+      for (const update of run.updates) update.settle(update.outcome)
       this.flights.land(run)
     }
   }

@@ -19,7 +19,20 @@ export interface Mark {
   readonly sequence: number
 }
 
-export const format = ({ sequence, writer }: Mark): string => `${writer}:${sequence.toString(36)}`
+export const format = ({ sequence, writer }: Mark): string => `${writer}:${digits(sequence)}`
+
+const base = 36
+const pairs = Array.from({ length: base * base }, (_, i) => i.toString(base).padStart(2, "0"))
+let prefix = { of: -1, digits: "" }
+
+// In base 36. Writing a number that is no small integer is slow, and the digits in front are nearly always the same.
+const digits = (sequence: number): string => {
+  const rest = sequence % base ** 4
+  const above = (sequence - rest) / base ** 4
+  if (above === 0) return rest.toString(base)
+  if (above !== prefix.of) prefix = { of: above, digits: above.toString(base) }
+  return prefix.digits + pairs[Math.floor(rest / base ** 2)] + pairs[rest % base ** 2]
+}
 
 /** The latest sequence of a revision, 0 where there is none. */
 export const latest = (revision: string | null): number => {
@@ -33,9 +46,10 @@ export const latest = (revision: string | null): number => {
  * older than `oldest`, which nobody can ask for any more.
  */
 export const next = (current: string | null, mark: Mark, oldest: number): string => {
+  const own = `${mark.writer}:`
   const first = format(mark)
   if (current === null) return first
-  const own = `${mark.writer}:`
+  if (!current.includes(separator) && current.startsWith(own)) return first
   const marks: Array<string> = []
   let upTo = 0
   for (const token of current.split(separator)) {

@@ -3,11 +3,12 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type { Transaction, Write } from "../../Driver.ts"
-import type { Held } from "../state/codec.ts"
+import type { Fault, Held } from "../state/codec.ts"
 import type { Cell, Known } from "./cell.ts"
 import * as Handler from "./handler.ts"
 import type * as Revision from "./revision.ts"
 import type { Step } from "./schedules.ts"
+import type { Slice } from "./slice.ts"
 import { Slot } from "./slot.ts"
 import { stateError } from "./target.ts"
 import { fusible, type Update } from "./update.ts"
@@ -15,17 +16,16 @@ import { fusible, type Update } from "./update.ts"
 /** What running handlers needs to know of its storage. */
 export interface Environment {
   readonly clock: Clock.Clock
-  /** For how long code has run, in milliseconds. */
-  readonly steady: () => number
   /** The largest state that can be stored, in bytes. */
   readonly dataBytes: number
   readonly scopesPerTransaction: number
   readonly verify: boolean
   /** How long a revision is remembered after its data is gone. */
   readonly retention: Duration.Duration
+  readonly retentionMillis: number
   readonly writer: string
   /** The mark of the next commit: later than all marks in the revisions that it follows. */
-  readonly nextMark: (latest: number) => Revision.Mark
+  readonly nextMark: (latest: number, now: number) => Revision.Mark
 }
 
 /** How many handlers become one commit at the most. */
@@ -42,10 +42,10 @@ const bytesPerMilli = 25_000
  * as they fuse with those it has, and may pause in between.
  */
 export class Run {
-  readonly slots: Array<Slot> = []
+  readonly slots: Array<Slot>
   /** The cells of its slots, in their order. */
-  readonly cells: Array<Cell> = []
-  readonly updates: Array<Update> = []
+  cells: ReadonlyArray<Cell>
+  readonly updates: Array<Update>
   transaction: Transaction = []
   mark: Revision.Mark | undefined = undefined
   /** UTF-16 units of what it writes. */
@@ -55,45 +55,66 @@ export class Run {
   /** Whether it is not known if it was applied. */
   doubt = false
   recovery: Step<undefined> | undefined = undefined
-  /** Whether its callers have no answer yet. */
+  /** Whether its callers have no answer yet, and how many of them have one. */
   flying = false
+  told = 0
   private readonly env: Environment
   private readonly first: Update
   private readonly most: number
+  private ran = 0
   private spent = 0
   private allowed = budget
 
+  /** `first`: heads the lines of all its cells, which are free. */
   constructor(env: Environment, first: Update) {
+    const { cells, target: { parts } } = first
     this.env = env
     this.first = first
-    this.most = Math.min(mostUpdates, ...first.cells.map((cell) => cell.most))
+    this.updates = [first]
+    this.cells = cells
+    this.slots = cells.length === 1
+      ? [new Slot(cells[0]!, parts[0]!)]
+      : cells.map((cell, i) => new Slot(cell, parts[i]!))
+    let most = mostUpdates
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!
+      most = Math.min(most, cell.most)
+      this.hold(cell)
+      cell.line.remove(first.place(i))
+    }
+    this.most = most
+    first.phase = "inFlight"
   }
 
   /** Whether some of its updates were refused before. */
   get refusedBefore(): boolean {
-    return this.updates.some((update) => update.attempts !== undefined)
+    for (let i = 0; i < this.updates.length; i++) if (this.updates[i]!.attempts !== undefined) return true
+    return false
   }
 
   get scope(): string {
     return this.first.target.scope
   }
 
-  /**
-   * Takes and runs what waits, until `until` by the steady clock. Tells whether it is done; it goes on when called
-   * again otherwise.
-   */
-  advance(until: number): boolean {
-    const { steady } = this.env
-    let now = steady()
-    for (let update = this.pick(); update !== undefined; update = this.pick()) {
-      this.take(update)
-      const before = now
+  /** Takes and runs what waits. Tells whether it is done; it goes on when called again otherwise. */
+  advance(slice: Slice): boolean {
+    let from = slice.now
+    for (let update = this.next(); update !== undefined; update = this.next()) {
       this.apply(update)
-      now = steady()
-      this.spent += now - before
-      if (now >= until) return this.pick() === undefined
+      this.ran++
+      if (!slice.step()) continue
+      this.spent += slice.now - from
+      from = slice.now
+      if (slice.over) return this.ran === this.updates.length && this.pick() === undefined
     }
     return true
+  }
+
+  private next(): Update | undefined {
+    if (this.ran < this.updates.length) return this.updates[this.ran]
+    const update = this.pick()
+    if (update !== undefined) this.take(update)
+    return update
   }
 
   /**
@@ -101,13 +122,12 @@ export class Run {
    * together.
    */
   private pick(): Update | undefined {
-    const { first, updates } = this
-    if (updates.length === 0) return first
+    const { first, slots, updates } = this
     const last = updates[updates.length - 1]!
     const full = updates.length >= this.most || this.spent >= this.allowed
     let earliest: Update | undefined
-    for (const { cell } of this.slots) {
-      const head = cell.line.head
+    for (let i = 0; i < slots.length; i++) {
+      const head = slots[i]!.cell.line.head
       if (head === undefined || head === earliest) continue
       if (full && (head.attempts === undefined || head.attempts !== last.attempts || this.most < mostUpdates)) continue
       if (earliest !== undefined && earliest.joinedAt <= head.joinedAt) continue
@@ -117,64 +137,99 @@ export class Run {
   }
 
   /** Whether an update heads all of its lines, and those that are not held yet can be, and be committed with the rest. */
-  private reaches({ cells, places }: Update): boolean {
+  private reaches(update: Update): boolean {
+    const { cells } = update
     let room = this.env.scopesPerTransaction - this.slots.length
-    return cells.every((cell, i) => {
-      if (cell.line.first !== places[i]) return false
-      return this.slotOf(cell) !== undefined || !cell.busy && cell.known !== undefined && room-- > 0
-    })
-  }
-
-  private slotOf(cell: Cell): Slot | undefined {
-    for (const slot of this.slots) if (slot.cell === cell) return slot
-    return undefined
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!
+      if (cell.line.first !== update.place(i)) return false
+      if (!this.cells.includes(cell) && (cell.busy || cell.known === undefined || room-- <= 0)) return false
+    }
+    return true
   }
 
   private take(update: Update): void {
-    update.cells.forEach((cell, i) => {
-      cell.line.remove(update.places[i]!)
-      if (this.slotOf(cell) !== undefined) return
-      cell.busy = true
-      this.slots.push(new Slot(cell, update.target.parts[i]!))
-      this.cells.push(cell)
-      this.allowed = Math.max(this.allowed, (cell.known!.text?.length ?? 0) / bytesPerMilli)
-    })
+    const { cells, target: { parts } } = update
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!
+      cell.line.remove(update.place(i))
+      if (this.cells.includes(cell)) continue
+      this.slots.push(new Slot(cell, parts[i]!))
+      this.cells = [...this.cells, cell]
+      this.hold(cell)
+    }
     update.phase = "inFlight"
     this.updates.push(update)
+  }
+
+  private hold(cell: Cell): void {
+    cell.busy = true
+    const { text } = cell.known!
+    if (text !== null) this.allowed = Math.max(this.allowed, text.length / bytesPerMilli)
   }
 
   private apply(update: Update): void {
     update.wrote = false
     try {
-      update.outcome = this.outcome(update, update.cells.map((cell) => this.slotOf(cell)!))
+      update.outcome = update.kind === "remove"
+        ? this.remove(update)
+        : update.kind === "look"
+        ? this.look(update)
+        : update.target.single
+        ? this.runOnOne(update, this.slotOf(update.cells[0]!))
+        : this.runOnMany(update, update.cells.map((cell) => this.slotOf(cell)))
     } catch (defect) {
       update.outcome = Exit.die(defect)
     }
   }
 
-  private outcome(update: Update, slots: ReadonlyArray<Slot>): Exit.Exit<unknown, unknown> {
+  private slotOf(cell: Cell): Slot {
+    return this.slots[this.cells.indexOf(cell)]!
+  }
+
+  private remove(update: Update): Exit.Exit<void> {
+    for (const cell of update.cells) update.wrote = this.slotOf(cell).remove() || update.wrote
+    return Exit.void
+  }
+
+  private look({ cells, target }: Update): Exit.Exit<Sight, unknown> {
+    const slots = cells.map((cell) => this.slotOf(cell))
+    const states = Result.all(slots.map((slot) => slot.read()))
+    return Result.isFailure(states)
+      ? Exit.fail(states.failure)
+      : Exit.succeed(sightOf(target.join(states.success.map((held) => held.view())), slots))
+  }
+
+  private runOnOne(update: Update, slot: Slot): Exit.Exit<unknown, unknown> {
+    const held = slot.read()
+    if (Result.isFailure(held)) return Exit.fail(held.failure)
+    const before = held.success
+    const answer = this.env.verify
+      ? Handler.verify(update, () => before.view())
+      : Handler.call(update, before.view())
+    if (answer.exit !== undefined) return answer.exit
+    if (answer.next !== answer.given) {
+      const accepted = slot.accept(answer.next, before, this.env.dataBytes)
+      if (Result.isFailure(accepted)) return Exit.fail(accepted.failure)
+      update.wrote = slot.leave(accepted.success)
+    }
+    return Exit.succeed(answer.result)
+  }
+
+  private runOnMany(update: Update, slots: ReadonlyArray<Slot>): Exit.Exit<unknown, unknown> {
     const { target } = update
-    if (update.kind === "remove") {
-      for (const slot of slots) update.wrote = slot.remove() || update.wrote
-      return Exit.void
-    }
-    const before: Array<Held> = []
-    for (const slot of slots) {
-      const held = slot.read()
-      if (Result.isFailure(held)) return Exit.fail(held.failure)
-      before.push(held.success)
-    }
+    const read = Result.all(slots.map((slot) => slot.read()))
+    if (Result.isFailure(read)) return Exit.fail(read.failure)
+    const before = read.success
     const state = () => target.join(before.map((held) => held.view()))
-    if (update.kind === "look") return Exit.succeed(look(state(), slots))
     const answer = this.env.verify ? Handler.verify(update, state) : Handler.call(update, state())
     if (answer.exit !== undefined) return answer.exit
     if (answer.next !== answer.given) {
       const [given, next] = [target.split(answer.given), target.split(answer.next)]
-      const accepted: Array<Held | undefined> = []
+      const accepted: Array<Result.Success<Held, Fault> | undefined> = []
       for (let i = 0; i < slots.length; i++) {
-        const slot = slots[i]!
         if (next[i] === given[i]) continue
-        const held = slot.accept(next[i], before[i]!, this.env.dataBytes)
+        const held = slots[i]!.accept(next[i], before[i]!, this.env.dataBytes)
         if (Result.isFailure(held)) return Exit.fail(held.failure)
         accepted[i] = held.success
       }
@@ -192,42 +247,45 @@ export class Run {
    */
   seal(): boolean | undefined {
     const { env, slots, updates } = this
-    const mark = env.nextMark(Math.max(...slots.map((slot) => slot.latest)))
-    const options = {
-      mark,
-      retention: env.retention,
-      oldest: env.clock.currentTimeMillisUnsafe() - Duration.toMillis(env.retention)
-    }
-    const transaction: Array<Write> = []
+    let latest = 0
+    for (let i = 0; i < slots.length; i++) latest = Math.max(latest, slots[i]!.latest)
+    const now = env.clock.currentTimeMillisUnsafe()
+    const mark = env.nextMark(latest, now)
+    const oldest = now - env.retentionMillis
+    const transaction = new Array<Write>(slots.length)
     let writes = false
-    for (const slot of slots) {
-      const write = slot.write(options)
-      if (Result.isFailure(write)) {
+    let sameMoment = true
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i]!
+      const write = slot.write(mark, oldest, env.retention, slot.known.contended ? env.writer : undefined)
+      if ("reason" in write) {
         if (updates.length > 1) return undefined
-        updates[0]!.outcome = Exit.fail(stateError(slot.part, "write", write.failure))
+        updates[0]!.outcome = Exit.fail(stateError(slot.part, "write", write))
         for (const slot of slots) slot.reset()
         return this.seal()
       }
-      transaction.push(slot.known.contended ? { ...write.success, claim: env.writer } : write.success)
-      if (write.success.next === undefined) continue
+      transaction[i] = write
+      sameMoment &&= slot.known.moment === slots[0]!.known.moment
+      if (write.next === undefined) continue
       writes = true
-      this.size += write.success.next.data?.length ?? 0
+      this.size += write.next.data?.length ?? 0
     }
     this.transaction = transaction
     this.mark = writes ? mark : undefined
-    const { asOf, moment } = slots[0]!.known
-    return writes || !slots.every((slot) => slot.known.moment === moment) ||
-      !updates.every((update) => update.joinedAt <= asOf)
+    return writes || !sameMoment || this.joinedLater(slots[0]!.known.asOf)
   }
 
-  /** What is known of its scopes when it was applied, in the order of its slots. */
-  after(asOf: number, moment: number): ReadonlyArray<Known> {
-    const now = this.env.clock.currentTimeMillisUnsafe()
-    return this.slots.map((slot, i) => {
-      const write = this.transaction[i]!
-      const expiresAt = write.expiresIn === undefined ? Infinity : now + Duration.toMillis(write.expiresIn)
-      return slot.after(write, asOf, moment, expiresAt)
-    })
+  /** Whether some update joined later than at a tick. */
+  private joinedLater(tick: number): boolean {
+    for (let i = 0; i < this.updates.length; i++) if (this.updates[i]!.joinedAt > tick) return true
+    return false
+  }
+
+  /** What is known of a slot's scope when the transaction was applied. */
+  after(index: number, asOf: number, moment: number, now: number): Known {
+    const write = this.transaction[index]!
+    const expiresAt = write.expiresIn === undefined ? Infinity : now + Duration.toMillis(write.expiresIn)
+    return this.slots[index]!.after(write, asOf, moment, expiresAt)
   }
 }
 
@@ -240,7 +298,7 @@ export interface Sight {
   readonly expiresAt: number
 }
 
-const look = (state: unknown, slots: ReadonlyArray<Slot>): Sight => ({
+const sightOf = (state: unknown, slots: ReadonlyArray<Slot>): Sight => ({
   state,
   version: slots.map(({ known }) => versionOf(known)).join("\n"),
   expiresAt: Math.min(...slots.map((slot) => slot.known.expiresAt))

@@ -11,12 +11,9 @@ export class Slot {
   readonly cell: Cell
   readonly part: Part
   readonly known: Known
-  private readonly base: Held | undefined
-  private readonly baseFault: Fault | undefined
-  /** The state now; `undefined` where nothing is stored. */
-  private held: Held | undefined
-  /** Why what is stored cannot be read. */
-  private fault: Fault | undefined
+  private readonly base: Result.Result<Held, Fault> | undefined
+  /** The state now, or why it cannot be read; `undefined` where nothing is stored. */
+  private state: Result.Result<Held, Fault> | undefined
   /** Whether a commit is due although the state may be as it was: each change counts, for it prolongs the lifetime. */
   private renewed = false
 
@@ -24,11 +21,7 @@ export class Slot {
     this.cell = cell
     this.part = part
     this.known = cell.known!
-    const stored = this.known.state(part.codec)
-    if (stored !== undefined && Result.isFailure(stored)) this.fault = stored.failure
-    else this.held = stored?.success
-    this.base = this.held
-    this.baseFault = this.fault
+    this.base = this.state = this.known.state(part.codec)
   }
 
   /** Whether it matters when the state was last changed: it expires, or the stored one does. */
@@ -43,16 +36,21 @@ export class Slot {
 
   /** The state to give to a handler. */
   read(): Result.Result<Held, StateError> {
-    if (this.fault !== undefined) return Result.fail(stateError(this.part, "read", this.fault))
-    if (this.held !== undefined) return Result.succeed(this.held)
-    return Result.mapError(this.part.initial(), (fault) => stateError(this.part, "initial", fault))
+    const state = this.state ?? this.part.initial()
+    return Result.isSuccess(state)
+      ? state as Result.Success<Held, never>
+      : Result.fail(stateError(this.part, this.state === undefined ? "initial" : "read", state.failure))
   }
 
   /**
    * Looks at what a handler left of `before`: the state as the next handler may see it, which is as it would be read
-   * back from the store.
+   * back from the store; `undefined` for nothing.
    */
-  accept(next: unknown, before: Held, limit: number): Result.Result<Held | undefined, StateError | SizeError> {
+  accept(
+    next: unknown,
+    before: Held,
+    limit: number
+  ): Result.Result<Result.Success<Held, Fault> | undefined, StateError | SizeError> {
     const accepted = this.part.codec.accept(next, before)
     if (Result.isFailure(accepted)) return Result.fail(stateError(this.part, "write", accepted.failure))
     const held = accepted.success
@@ -60,62 +58,63 @@ export class Slot {
       return Result.fail(new SizeError({ scope: this.part.scope, bytes: held.bytes, limit }))
     }
     // A scope that holds nothing is not created by a handler that leaves its initial state as it is.
-    return Result.succeed(this.held === undefined && sameText(held, before) ? undefined : held)
+    return Result.succeed(this.state === undefined && sameText(held, before) ? undefined : accepted)
   }
 
   /** Goes on with what was accepted. Tells whether that is a change. */
-  leave(held: Held | undefined): boolean {
-    if (held === this.held) return false
+  leave(accepted: Result.Success<Held, Fault> | undefined): boolean {
+    const { state } = this
+    const before = state !== undefined && Result.isSuccess(state) ? state.success : undefined
+    if (accepted?.success === before) return false
     if (this.expires && !this.renewed) {
-      this.renewed = held !== undefined && (this.held === undefined || !sameText(held, this.held))
+      this.renewed = accepted !== undefined && (before === undefined || !sameText(accepted.success, before))
     }
-    this.held = held
+    this.state = accepted
     return true
   }
 
   /** Removes what is there, whether it can be read or not. Tells whether there was anything. */
   remove(): boolean {
-    const was = this.held !== undefined || this.fault !== undefined
-    this.held = this.fault = undefined
+    const was = this.state !== undefined
+    this.state = undefined
     this.renewed = false
     return was
   }
 
   /** Forgets what handlers left. */
   reset(): void {
-    this.held = this.base
-    this.fault = this.baseFault
+    this.state = this.base
     this.renewed = false
   }
 
-  /** What a commit would do, or why the state has no text. */
-  write(
-    { mark, oldest, retention }: {
-      readonly mark: Revision.Mark
-      readonly oldest: number
-      readonly retention: NonNullable<Write["retention"]>
+  /** What a commit would do, or why the state has no text. `claim` goes along. */
+  write(mark: Revision.Mark, oldest: number, retention: Write["retention"], claim: string | undefined): Write | Fault {
+    const { base, cell: { name }, known, part, renewed, state } = this
+    const text = state === base && !renewed || state === undefined || Result.isFailure(state)
+      ? undefined
+      : state.success.text()
+    if (text !== undefined && Result.isFailure(text)) return text.failure
+    const data = text?.success ?? null
+    if (!renewed && (state === base || data === known.text)) {
+      return { name, expected: known.revision, next: undefined, expiresIn: undefined, retention: undefined, claim }
     }
-  ): Result.Result<Write, Fault> {
-    const { cell: { name }, known, part } = this
-    const check: Write = { name, expected: known.revision, next: undefined }
-    if (this.held === this.base && this.fault === this.baseFault && !this.renewed) return Result.succeed(check)
-    const text = this.held === undefined ? Result.succeed(null) : this.held.text()
-    if (Result.isFailure(text)) return Result.fail(text.failure)
-    if (text.success === known.text && !this.renewed) return Result.succeed(check)
-    return Result.succeed({
+    const { idleTimeToLive } = part
+    return {
       name,
       expected: known.revision,
-      next: { revision: Revision.next(known.revision, mark, oldest), data: text.success },
-      expiresIn: text.success === null ? undefined : part.idleTimeToLive,
-      retention: text.success === null || part.idleTimeToLive !== undefined ? retention : undefined
-    })
+      next: { revision: Revision.next(known.revision, mark, oldest), data },
+      expiresIn: data === null ? undefined : idleTimeToLive,
+      retention: data === null || idleTimeToLive !== undefined ? retention : undefined,
+      claim
+    }
   }
 
   /** What is known of the scope when the commit was applied. */
   after({ next }: Write, asOf: number, moment: number, expiresAt: number): Known {
-    const { known, part } = this
-    if (next === undefined) return known.with({ asOf, moment })
-    return new Known(next.revision, next.data, asOf, moment, expiresAt).with({ codec: part.codec, held: this.held })
+    const { known, part, state } = this
+    return next === undefined
+      ? known.again(asOf, moment, known.expiresAt)
+      : new Known(next.revision, next.data, asOf, moment, expiresAt, part.codec, state)
   }
 }
 

@@ -43,6 +43,8 @@ export const textOfInitial = (part: Part): string | undefined => {
 export interface Target {
   readonly scope: string
   readonly parts: ReadonlyArray<Part>
+  /** Whether its state is that of its only part. */
+  readonly single: boolean
   readonly join: (states: ReadonlyArray<unknown>) => unknown
   readonly split: (state: unknown) => ReadonlyArray<unknown>
   /** Why it can never be used. */
@@ -52,6 +54,7 @@ export interface Target {
 export const single = (part: Part, fault?: NameError): Target => ({
   scope: part.scope,
   parts: [part],
+  single: true,
   join: (states) => states[0],
   split: (state) => [state],
   fault
@@ -67,6 +70,7 @@ export const product = (members: { readonly [key: string]: Target } | ReadonlyAr
   return {
     scope,
     parts,
+    single: false,
     fault: targets.find((target) => target.fault !== undefined)?.fault ?? repeated(scope, parts),
     join: (states) => {
       let start = 0

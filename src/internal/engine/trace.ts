@@ -2,12 +2,12 @@ import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
 /** A span for a call of the driver, with which the spans of those that it is made for are linked. None where nobody traces. */
-export const traced = <A>(call: Effect.Effect<A>, options: {
+export const traced = <A, E>(call: Effect.Effect<A, E>, options: {
   readonly name: string
   readonly driver: string
   readonly count: number
   readonly spans: ReadonlyArray<Tracer.Span>
-}): Effect.Effect<A> =>
+}): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     if (options.spans.length === 0 && fiber.getRef(Tracer.Tracer) === Tracer.nativeTracer) return call
     return Effect.useSpan(options.name, {

@@ -1,12 +1,14 @@
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
 import type { DriverError } from "../../ScopedError.ts"
 import { about } from "./calls.ts"
 import type { Cell } from "./cell.ts"
-import { Place } from "./line.ts"
+import { type Line, OtherPlace, type Place } from "./line.ts"
+import type { Lines } from "./lines.ts"
 import type { Step } from "./schedules.ts"
 import { samePart, type Target } from "./target.ts"
 
@@ -34,21 +36,19 @@ export type Kind = "update" | "result" | "remove" | "look"
  * It waits in the line of each of its cells, is in flight while its outcome is being committed, may return to waiting
  * when the commit is refused, and is settled once.
  *
- * It is made of arguments and not of an object of options: V8 would put a function in such an object into its old space
- * at once, where it keeps alive all that it knows of until the next major collection.
+ * It is its place in the line of its first cell, and the effect that takes it out again when its caller is interrupted:
+ * one object per update, which nothing keeps alive once it is settled.
  */
-export class Update {
+export class Update extends Effectable.Class<void> implements Place {
   readonly target: Target
   readonly kind: Kind
   readonly handler: (state: unknown, moment: unknown) => unknown
   readonly retry: Retry | undefined
   readonly clock: Clock.Clock
   readonly joinedAt: number
-  private readonly resume: (exit: Effect.Effect<unknown, unknown>) => void
   /** Set when somebody traces. */
   readonly span: Tracer.Span | undefined
   cells: ReadonlyArray<Cell>
-  readonly places: ReadonlyArray<Place>
   phase: "waiting" | "inFlight" | "settled" = "waiting"
   /** What the last run of the handler gave; not to be told before it is committed or validated. */
   outcome: Exit.Exit<unknown, unknown> = Exit.void
@@ -58,6 +58,13 @@ export class Update {
   attempts: Attempts | undefined = undefined
   /** Set by an interrupted caller whose update is in flight: it is waited for, but not run again. */
   abandoned: (() => void) | undefined = undefined
+  line: Line | undefined = undefined
+  before: Place | undefined = undefined
+  after: Place | undefined = undefined
+  private readonly lines: Lines
+  private readonly resume: (exit: Effect.Effect<unknown, unknown>) => void
+  /** Its places in the lines of its other cells. */
+  private readonly others: ReadonlyArray<Place> | undefined
 
   /**
    * - `retry`: `undefined` for the default, see `schedules.ts`.
@@ -71,20 +78,35 @@ export class Update {
     retry: Retry | undefined,
     clock: Clock.Clock,
     joinedAt: number,
+    lines: Lines,
     resume: (exit: Effect.Effect<unknown, unknown>) => void,
-    span: Tracer.Span | undefined,
-    cells: ReadonlyArray<Cell>
+    span: Tracer.Span | undefined
   ) {
+    super()
     this.target = target
     this.kind = kind
     this.handler = handler
     this.retry = retry
     this.clock = clock
     this.joinedAt = joinedAt
+    this.lines = lines
     this.resume = resume
     this.span = span
-    this.cells = cells
-    this.places = cells.length === 1 ? [new Place(this)] : cells.map(() => new Place(this))
+    this.cells = lines.cellsOf(target)
+    this.others = this.cells.length === 1 ? undefined : this.cells.slice(1).map(() => new OtherPlace(this))
+  }
+
+  get update(): this {
+    return this
+  }
+
+  /** Its place in the line of a cell, by the cell's index. */
+  place(index: number): Place {
+    return index === 0 ? this : this.others![index - 1]!
+  }
+
+  override asEffect(): Effect.Effect<void> {
+    return this.lines.leave(this)
   }
 
   /** Tells the caller, or whoever waits for it to end. */
@@ -119,10 +141,11 @@ export const fusible = (a: Update, b: Update): boolean => {
   if (a.retry !== b.retry || (a.kind === "look") !== (b.kind === "look")) return false
   if (a.target === b.target) return true
   const [some, all] = a.cells.length <= b.cells.length ? [a, b] : [b, a]
-  return some.cells.every((cell, i) => {
-    const j = all.cells.indexOf(cell)
-    return j !== -1 && samePart(some.target.parts[i]!, all.target.parts[j]!)
-  })
+  for (let i = 0; i < some.cells.length; i++) {
+    const j = all.cells.indexOf(some.cells[i]!)
+    if (j === -1 || !samePart(some.target.parts[i]!, all.target.parts[j]!)) return false
+  }
+  return true
 }
 
 /** Fails updates that nothing of is stored. */

@@ -25,7 +25,7 @@ export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
     if (answer.reason === "NotReplicated") return { _tag: "Applied", shortfall: answer.description }
     return answer.inDoubt || run.doubt ? { _tag: "InDoubt", error: answer } : { _tag: "Failed", error: answer }
   }
-  if (answer.committed) return { _tag: "Applied" }
+  if (answer.committed) return applied
   const { current } = answer
   const { mark, transaction } = run
   if (mark === undefined) return { _tag: "NotApplied", current }
@@ -54,3 +54,5 @@ export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
       "the answer to its commit was lost, and since then so many others committed that no trace of it would be left"
   }
 }
+
+const applied: Decision = { _tag: "Applied" }

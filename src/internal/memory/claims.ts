@@ -1,4 +1,5 @@
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Transaction } from "../../Driver.ts"
 import { steady } from "../steady.ts"
@@ -9,6 +10,11 @@ import { steady } from "../steady.ts"
  */
 const lapse = 25
 const machineLapse = 250
+
+/** The clock of the machine, whatever clock a program was given. */
+export const Machine = Context.Reference<Clock.Clock>("effect-scoped/internal/memory/Machine", {
+  defaultValue: () => Context.get(Context.empty(), Clock.Clock)
+})
 
 interface Claim {
   readonly writer: string
@@ -30,11 +36,13 @@ export class Claims {
   private readonly waiting = new Set<() => void>()
   private tickets = 0
   private readonly clock: Clock.Clock
-  private readonly machine: Clock.Clock = Clock.Clock.defaultValue()
-  private readonly machineMillis = steady(this.machine)
+  private readonly machine: Clock.Clock
+  private readonly machineMillis: () => number
 
-  constructor(clock: Clock.Clock) {
+  constructor(clock: Clock.Clock, machine: Clock.Clock) {
     this.clock = clock
+    this.machine = machine
+    this.machineMillis = steady(machine)
   }
 
   get none(): boolean {
@@ -53,13 +61,16 @@ export class Claims {
     return Effect.suspend(() => {
       const head = this.ahead(transaction, arrival)
       if (head === undefined) return Effect.void
+      const left = head.since + lapse - this.clock.currentTimeMillisUnsafe()
+      const machineLeft = head.machineSince + machineLapse - this.machineMillis()
       const sleep = (clock: Clock.Clock, millis: number) =>
         Effect.provideService(Effect.sleep(Math.max(millis, 0)), Clock.Clock, clock)
-      return Effect.raceAllFirst([
+      return Effect.raceFirst(
         this.moved,
-        sleep(this.clock, head.since + lapse - this.clock.currentTimeMillisUnsafe()),
-        sleep(this.machine, head.machineSince + machineLapse - this.machineMillis())
-      ]).pipe(
+        this.clock === this.machine
+          ? sleep(this.machine, Math.min(left, machineLeft))
+          : Effect.raceFirst(sleep(this.clock, left), sleep(this.machine, machineLeft))
+      ).pipe(
         // Whoever is woken is woken in the middle of somebody else's step.
         Effect.andThen(Effect.yieldNow),
         Effect.andThen(this.after(transaction, arrival))
@@ -69,6 +80,7 @@ export class Claims {
 
   /** Notes the outcome of a transaction: whoever claims a name in vain has a turn coming, and who commits has had it. */
   note(transaction: Transaction, committed: boolean): void {
+    if (committed && this.none) return
     for (const { claim, name } of transaction) {
       const queue = this.queues.get(name)
       const place = queue?.findIndex(({ writer }) => writer === claim) ?? -1

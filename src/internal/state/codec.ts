@@ -40,17 +40,24 @@ export const of = (schema: Schema.Constraint): Codec => {
 const make = (schema: Schema.Constraint): Codec => {
   let translator: Translator | undefined
   // Recursive schemas may name what is not there yet when the scope is made.
-  const attempt = (run: (translator: Translator) => Result.Result<Held, Fault>): Result.Result<Held, Fault> => {
+  const made = (): Translator => translator ??= new Translator(schema)
+  const accept = (next: unknown, before: Held | undefined): Result.Result<Held, Fault> => {
     try {
-      return run(translator ??= new Translator(schema))
+      return made().accept(next, before as State | undefined)
     } catch (error) {
       return Result.fail(caught(error))
     }
   }
   return {
-    read: (text) => attempt((translator) => translator.read(text)),
-    accept: (next, before) => attempt((translator) => translator.accept(next, before as State)),
-    hold: (state) => attempt((translator) => translator.accept(state, undefined))
+    read: (text) => {
+      try {
+        return made().read(text)
+      } catch (error) {
+        return Result.fail(caught(error))
+      }
+    },
+    accept,
+    hold: (state) => accept(state, undefined)
   }
 }
 

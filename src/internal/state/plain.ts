@@ -275,7 +275,14 @@ const checked = (take: Take, checks: SchemaAST.Checks | undefined): Take =>
     return taken === before || taken === refused || walk.mode === "look" || passes(checks, taken) ? taken : refused
   }, take.fresh)
 
-const passes = (checks: ReadonlyArray<SchemaAST.Check<unknown>>, value: unknown): boolean =>
-  checks.every((check) =>
-    check._tag === "FilterGroup" ? passes(check.checks, value) : check.run(value, SchemaAST.unknown, {}) === undefined
-  )
+const passes = (checks: ReadonlyArray<SchemaAST.Check<unknown>>, value: unknown): boolean => {
+  for (let i = 0; i < checks.length; i++) {
+    const check = checks[i]!
+    if (check._tag === "FilterGroup") {
+      if (!passes(check.checks, value)) return false
+    } else if (check.run(value, SchemaAST.unknown, noOptions) !== undefined) return false
+  }
+  return true
+}
+
+const noOptions: SchemaAST.ParseOptions = {}

@@ -1,4 +1,4 @@
-import type { Fate } from "./network.ts"
+import type { Fate } from "./fates.ts"
 import { Seeded } from "./random.ts"
 
 /** Something that is done to a writer or to the store, `at` milliseconds after the beginning. */
@@ -7,7 +7,10 @@ export type Step<Operation> =
   & (
     | { readonly _tag: "call"; readonly writer: number; readonly operation: Operation }
     | { readonly _tag: "interrupt" | "crash" | "close"; readonly writer: number }
-    | { readonly _tag: "partition"; readonly writer: number; readonly millis: number }
+    /** Nothing arrives, everything arrives and nothing is answered, or its clock is set. */
+    | { readonly _tag: "partition" | "silence" | "jump"; readonly writer: number; readonly millis: number }
+    /** Nobody is answered. */
+    | { readonly _tag: "silence"; readonly writer: undefined; readonly millis: number }
     | { readonly _tag: "restart"; readonly millis: number; readonly lost: number }
   )
 
@@ -26,17 +29,20 @@ export interface Faults {
   readonly network: number
   readonly writers: number
   readonly store: number
+  readonly clocks: number
   readonly failover: boolean
 }
 
-/** How long the store is away, in milliseconds. */
-const outages = [1, 50, 3_000, 25_000]
+/** How long the store is away, in milliseconds: minutes are dear, for all go on asking. */
+const outages = [1, 50, 50, 3_000, 3_000, 25_000, 25_000, 150_000]
 
 /** Draws a plan. Most runs meet a few of the faults only, so that these are not lost among others. */
 export const draw = <Operation>(seed: number, options: {
   readonly operation: (random: Seeded) => Operation
   readonly writers: number
   readonly calls: number
+  /** How far clocks are set at the most, in milliseconds. */
+  readonly skew: number
   readonly faults: Faults
 }): Plan<Operation> => {
   const random = new Seeded(seed, 0)
@@ -46,77 +52,40 @@ export const draw = <Operation>(seed: number, options: {
   const network = weather(options.faults.network)
   const processes = weather(options.faults.writers)
   const store = weather(options.faults.store)
+  const clocks = weather(options.faults.clocks)
+  const bursts = random.chance(0.25)
   const steps: Array<Step<Operation>> = []
   let at = 0
+  let writer = 0
   for (let i = 0; i < calls; i++) {
-    const gap = random.next()
+    const gap = bursts && random.chance(0.8) ? 0 : random.next()
     // At once, a little later, or so much later that things have expired or are forgotten.
     at += gap < 0.5 ? 0 : gap < 0.9 ? random.below(20) : gap < 0.97 ? random.below(10_000) : random.below(20) * 60_000
-    const writer = random.below(writers)
+    if (!bursts || random.chance(0.3)) writer = random.below(writers)
     steps.push({ at, _tag: "call", writer, operation: options.operation(random) })
     // While the call is on its way, more often than not.
     const soon = at + random.below(6 * 1024) / 1024
     if (random.chance(processes)) {
-      const _tag = random.choice(["interrupt", "interrupt", "crash", "close", "partition"] as const)
+      const _tag = random.choice(["interrupt", "interrupt", "crash", "close", "partition", "silence"] as const)
       steps.push(
-        _tag === "partition"
+        _tag === "partition" || _tag === "silence"
           ? { at: soon, _tag, writer, millis: random.choice(outages) }
           : { at: soon, _tag, writer }
       )
     }
     if (random.chance(store)) {
       const lost = options.faults.failover && random.chance(0.5) ? 1 + random.below(3) : 0
-      steps.push({ at: soon, _tag: "restart", millis: random.choice(outages), lost })
+      steps.push(
+        lost === 0 && random.chance(0.3)
+          ? { at: soon, _tag: "silence", writer: undefined, millis: random.choice(outages) }
+          : { at: soon, _tag: "restart", millis: random.choice(outages), lost }
+      )
+    }
+    if (random.chance(clocks)) {
+      const millis = random.choice([0.01, 0.1, 1]) * (2 * random.next() - 1) * options.skew
+      steps.push({ at: soon, _tag: "jump", writer, millis })
     }
   }
   steps.sort((one, other) => one.at - other.at)
   return { seed, writers, network, fates: undefined, steps }
-}
-
-/**
- * The smallest plan that `fails`, as far as leaving out steps and faults one after another finds it, in at most so many
- * attempts.
- */
-export const shrink = <Operation>(
-  plan: Plan<Operation>,
-  fails: (plan: Plan<Operation>) => boolean,
-  attempts: number
-): Plan<Operation> => {
-  let best = plan
-  let left = attempts
-  const accept = (candidate: Plan<Operation>): boolean => {
-    if (left-- <= 0 || !fails(candidate)) return false
-    best = candidate
-    return true
-  }
-  for (;;) {
-    const before = best
-    for (let size = Math.ceil(best.steps.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-      for (let from = best.steps.length - size; from >= 0; from -= size) {
-        accept({ ...best, steps: [...best.steps.slice(0, from), ...best.steps.slice(from + size)] })
-      }
-    }
-    if (best.fates !== undefined) {
-      accept({ ...best, fates: new Map() })
-      for (const name of [...best.fates.keys()].toReversed()) {
-        const fates = new Map(best.fates)
-        if (fates.delete(name)) accept({ ...best, fates })
-      }
-    }
-    // All at once, and by as few writers as possible.
-    for (let i = 0; i < best.steps.length; i++) {
-      const step = best.steps[i]!
-      const earliest = i === 0 ? 0 : best.steps[i - 1]!.at
-      if (step.at === earliest) continue
-      const gap = step.at - earliest
-      accept({ ...best, steps: best.steps.map((other, j) => j < i ? other : { ...other, at: other.at - gap }) })
-    }
-    for (let i = 0; i < best.steps.length; i++) {
-      const step = best.steps[i]!
-      if (step._tag === "call" && step.writer > 0) {
-        accept({ ...best, steps: best.steps.with(i, { ...step, writer: 0 }) })
-      }
-    }
-    if (best === before || left <= 0) return best
-  }
 }

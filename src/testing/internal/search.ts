@@ -1,6 +1,6 @@
-import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import type { Call, Model } from "../Linearizability.ts"
+import { equal } from "./equal.ts"
 
 /** How a search for an order ended. */
 export type Found<State, Input, Output> =
@@ -46,7 +46,7 @@ export const search = <State, Input, Output>(
   thrifty = false
 ): Found<State, Input, Output> => {
   const calls = history.toSorted((one, other) => one.called - other.called)
-  const accepts = model.accepts ?? Equal.equals
+  const accepts = model.accepts ?? equal
   const classes = classesOf(calls)
   const list = new Moments(calls)
   const failed = new Map<string, Map<number, Array<State>>>()
@@ -71,7 +71,7 @@ export const search = <State, Input, Output>(
       const { input, outcome } = calls[at]!
       const [output, without] = model.step(state, input)
       if (outcome._tag === "Answered" && !accepts(outcome.output, output)) continue
-      if (Equal.equals(model.step(without, calls[waits]!.input)[1], next)) return true
+      if (equal(model.step(without, calls[waits]!.input)[1], next)) return true
     }
     return false
   }
@@ -84,7 +84,7 @@ export const search = <State, Input, Output>(
     }
     const candidates = list.before(end)
     const known = failed.size === 0 ? undefined : failed.get(keyOf(end, candidates))
-    const tried = known?.get(Hash.hash(state))?.some((other) => Equal.equals(other, state)) ?? false
+    const tried = known?.get(Hash.hash(state))?.some((other) => equal(other, state)) ?? false
     let frame: Frame<State> = {
       state,
       candidates: tried ? none : worthwhile(calls, classes, candidates),
@@ -110,7 +110,7 @@ export const search = <State, Input, Output>(
         if (outcome._tag === "Answered" && !accepts(outcome.output, output)) continue
         if (couldWait(at, next)) continue
         // A call that changes nothing, and need not have happened, has not happened.
-        if (outcome._tag === "Unknown" && (next === frame.state || Equal.equals(next, frame.state))) continue
+        if (outcome._tag === "Unknown" && (next === frame.state || equal(next, frame.state))) continue
         frame.progressed = true
         frame.dropped = list.take(at)
         // Nothing is lost by letting a read take place as soon as it can: no other needs to be tried.
@@ -176,7 +176,7 @@ const classesOf = (calls: ReadonlyArray<Call<unknown, unknown>>): ReadonlyArray<
     const hash = Hash.hash(input)
     const alike = seen.get(hash) ?? []
     seen.set(hash, alike)
-    const first = alike.find((other) => Equal.equals(calls[other]!.input, input))
+    const first = alike.find((other) => equal(calls[other]!.input, input))
     if (first !== undefined) return first
     alike.push(i)
     return i

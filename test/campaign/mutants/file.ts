@@ -1,0 +1,78 @@
+import type { Mutant } from "./mutant.ts"
+
+const tests = { test: "test/FileDriver.test.ts" }
+const faults = { test: "test/file/faults.test.ts" }
+const compaction = { test: "test/file/compaction.test.ts" }
+const crashes = { test: "test/file/crashes.test.ts" }
+
+export const file: ReadonlyArray<Mutant> = [
+  {
+    name: "file: the answer does not wait for the sync",
+    file: "src/internal/file/commit.ts",
+    edits: [["      yield* store.settle(chain)\n", ""]],
+    killers: [tests, crashes]
+  },
+  {
+    name: "file: what comes after the seal is applied, too",
+    file: "src/internal/file/journal.ts",
+    edits: [["        if (seal !== undefined) return\n      }", "      }"]],
+    killers: [compaction]
+  },
+  {
+    name: "file: the seal comes before the journal that it names is on disk",
+    file: "src/internal/file/directory.ts",
+    edits: [["        Effect.andThen(Effect.onError(syncNames, () => remove([name]))),\n", ""]],
+    killers: [crashes]
+  },
+  {
+    name: "file: a snapshot takes its place before it is on disk",
+    file: "src/internal/file/directory.ts",
+    edits: [["      yield* write(file, path(name))\n      yield* file.sync", "      yield* write(file, path(name))"]],
+    killers: [crashes]
+  },
+  {
+    name: "file: a line is not checked",
+    file: "src/internal/file/line.ts",
+    edits: [["crc32(bytes, checkedFrom, head.end) === head.crc", "crc32(bytes, checkedFrom, head.end) !== -1"]],
+    killers: [{ test: "test/file/line.test.ts" }]
+  },
+  {
+    name: "file: after a sync that failed all goes on as before",
+    file: "src/internal/file/store.ts",
+    edits: [[
+      "yield* Effect.onError(journal.sync, () => distrust(journal))\n        if",
+      "yield* journal.sync\n        if"
+    ]],
+    killers: [faults]
+  },
+  {
+    name: "file: what was appended and then failed is said to have failed",
+    file: "src/internal/file/commit.ts",
+    edits: [["appended || outcomes.includes(true) ? { ...fault, inDoubt: true } : fault", "fault"]],
+    killers: [faults]
+  },
+  {
+    name: "file: what has expired keeps its revision",
+    file: "src/internal/file/records.ts",
+    edits: [["revision: expired(entry.revision)", "revision: entry.revision"]],
+    killers: [tests, { test: "test/file/time.test.ts" }]
+  },
+  {
+    name: "file: a tombstone is dropped at once",
+    file: "src/internal/file/records.ts",
+    edits: [["if (entry.forgetAt <= now) return undefined", "return undefined"]],
+    killers: [tests]
+  },
+  {
+    name: "file: only the last scope of a transaction is checked",
+    file: "src/internal/file/records.ts",
+    edits: [["for (const [name, expected] of line.tx) {", "for (const [name, expected] of line.tx.slice(-1)) {"]],
+    killers: [tests]
+  },
+  {
+    name: "file: what comes after the seal is not written again",
+    file: "src/internal/file/commit.ts",
+    edits: [["        if (waiting.length === 0) break\n        // The seal", "        break\n        // The seal"]],
+    killers: [compaction]
+  }
+]

@@ -1,0 +1,83 @@
+import type { Mutant } from "./mutant.ts"
+
+const tests = { test: "test/MysqlDriver.test.ts" }
+const faults = { test: "test/MysqlDriver.faults.test.ts" }
+const locks = { test: "test/MysqlDriver.locks.test.ts" }
+
+export const mysql: ReadonlyArray<Mutant> = [
+  {
+    name: "mysql: the states of a batch are crossed",
+    file: "src/internal/mysql/sql.ts",
+    edits: [["THEN ${values[i]}`", "THEN ${values[(i + 1) % values.length]}`"]],
+    killers: [tests]
+  },
+  {
+    name: "mysql: what has expired keeps its revision",
+    file: "src/internal/mysql/sql.ts",
+    edits: [["CONCAT(${alias}.revision,${text(expired(\"\"))})", "${alias}.revision"]],
+    killers: [tests]
+  },
+  {
+    name: "mysql: a tombstone is dropped at once",
+    file: "src/internal/mysql/sql.ts",
+    edits: [["(stays ?? 0) + retention", "(stays ?? 0)"]],
+    killers: [tests]
+  },
+  {
+    name: "mysql: what a transaction only checks is not checked",
+    file: "src/internal/mysql/block.ts",
+    edits: [
+      [
+        "const names = transaction.map(({ name }) => name)\n  const held = `${holds}=${transaction.length}`",
+        "const names = transaction.map(({ name }) => name)\n  const held = `${holds}=${transaction.filter(isWrite).length}`"
+      ],
+      ["${Sql.asExpected(transaction)} FOR UPDATE)", "${Sql.asExpected(transaction.filter(isWrite))} FOR UPDATE)"]
+    ],
+    killers: [tests]
+  },
+  {
+    name: "mysql: what was in doubt is forgotten at the next attempt",
+    file: "src/internal/mysql/commit.ts",
+    edits: [["inDoubt ||= fault.inDoubt", "inDoubt = fault.inDoubt"]],
+    killers: [faults]
+  },
+  {
+    name: "mysql: a transaction that failed is left open, with its locks",
+    file: "src/internal/mysql/connections.ts",
+    edits: [[
+      "return Effect.ignore(Effect.map(query(connection, undo), () => {\n            broken = false\n          }))",
+      "broken = false\n          return Effect.void"
+    ]],
+    killers: [locks]
+  },
+  {
+    name: "mysql: places that nothing was written to are left behind",
+    file: "src/internal/mysql/plan.ts",
+    edits: [["...(unfilled.length === 0 ? [] : [Lock.clear(table, unfilled.map(({ name }) => name))]),\n", ""]],
+    killers: [{ test: "test/MysqlDriver.tables.test.ts" }, locks, tests]
+  },
+  {
+    name: "mysql: numbers of hints that come late are not waited for",
+    file: "src/internal/mysql/hints.ts",
+    edits: [["missed.set(gap, now())\n", "missed.delete(gap)\n"]],
+    killers: [{ test: "test/MysqlDriver.changes.test.ts" }]
+  },
+  {
+    name: "mysql: nobody is told of a commit",
+    file: "src/internal/mysql/hints.ts",
+    edits: [["add: (names) => names.forEach((name) => changed.add(name))", "add: () => {}"]],
+    killers: [{ test: "test/MysqlDriver.changes.test.ts" }]
+  },
+  {
+    name: "mysql: one write of several is enough for all to be committed",
+    file: "src/internal/mysql/singles.ts",
+    edits: [["update!.changed === writes.length ?", "update!.changed > 0 ?"]],
+    killers: [tests]
+  },
+  {
+    name: "mysql: a single write does not look at what it expects",
+    file: "src/internal/mysql/one.ts",
+    edits: [["${Sql.revision(\"s\")}=?`", "(${Sql.revision(\"s\")}=? OR TRUE)`"]],
+    killers: [tests]
+  }
+]

@@ -1,0 +1,74 @@
+import type { Mutant } from "./mutant.ts"
+
+const script = "src/internal/redis/script.ts"
+const tests = { test: "test/RedisDriver.test.ts" }
+const durability = { test: "test/RedisDriver.durability.test.ts" }
+
+export const redis: ReadonlyArray<Mutant> = [
+  {
+    name: "redis: what has expired keeps its revision",
+    file: script,
+    edits: [["return true, revision .. '${suffix}' end", "return true, revision end"]],
+    killers: [tests]
+  },
+  {
+    name: "redis: a tombstone is dropped at once",
+    file: "src/internal/redis/value.ts",
+    edits: [["millis: millisOf(expiresIn) + kept }", "millis: millisOf(expiresIn) }"]],
+    killers: [tests]
+  },
+  {
+    name: "redis: what must not be there may be there",
+    file: script,
+    edits: [["      elseif found then\n        matches = false\n", ""]],
+    killers: [tests]
+  },
+  {
+    name: "redis: what is expected need not be there",
+    file: script,
+    edits: [["if revision ~= sub(expected, find(expected, '::', 1, true) + 2, -2) then matches = false end", ""]],
+    killers: [tests]
+  },
+  {
+    name: "redis: the records of a refusal are crossed",
+    file: script,
+    edits: [["verdict[j - first + 1] = record", "verdict[i - j] = record"]],
+    killers: [tests]
+  },
+  {
+    name: "redis: the verdicts of a batch are crossed",
+    file: "src/internal/redis/commit.ts",
+    edits: [["const one = told.answers[i]!", "const one = told.answers[chunk.places.length - 1 - i]!"]],
+    killers: [tests]
+  },
+  {
+    name: "redis: what WAIT answers is not looked at",
+    file: "src/internal/redis/wait.ts",
+    edits: [["if (missing !== undefined) {", "if (missing === \"\") {"]],
+    killers: [durability]
+  },
+  {
+    name: "redis: what is found applied is not waited for",
+    file: script,
+    edits: [["then mine = i end", "then mine = nil end"]],
+    killers: [durability]
+  },
+  {
+    name: "redis: nobody is told of a commit",
+    file: script,
+    edits: [["local answer = pcall(publish, written[j], '')", "local answer = 1"]],
+    killers: [{ test: "test/RedisDriver.cluster.test.ts", named: "hints changes of all of its servers" }, tests]
+  },
+  {
+    name: "redis: who begins to watch is not told to look",
+    file: "src/internal/redis/changes.ts",
+    edits: [["            for (const name of names) watchers.hint(name)\n          }))", "          }))"]],
+    killers: [{ test: "test/RedisDriver.changes.test.ts" }]
+  },
+  {
+    name: "redis: a removal is not refused where another scope cannot be written",
+    file: script,
+    edits: [["if matches and not fault and (writes > 1 or removes) then", "if matches and not fault and removes then"]],
+    killers: [{ test: "test/RedisDriver.refusals.test.ts" }]
+  }
+]
