@@ -7,7 +7,8 @@
  * batch of commits is one packet and one database transaction, so it takes one round trip, one more for its states, and
  * one sync of the log; an update of one scope is one statement. Whatever is refused brings its current record along.
  * Rows are locked in the order of their names, over the whole batch, so that processes do not deadlock. Reads, also of
- * several scopes at one moment, take no lock.
+ * several scopes at one moment, take no lock. Processes that want one scope at once take turns of some milliseconds, by
+ * `GET_LOCK`, except over a pool that was given; turns are advice, and correctness does not depend on them.
  *
  * States travel as bound values of prepared statements, never in the text of a statement: of the `UPDATE` of a single
  * scope, or else of a `SET` of a session variable before the statements that use it. MariaDB shows no bound value in its
@@ -65,6 +66,7 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -75,6 +77,7 @@ import * as Stream from "effect/Stream"
 import type * as Mysql from "mysql2"
 import type * as MysqlPromise from "mysql2/promise"
 import type { Driver } from "./Driver.ts"
+import * as Alarm from "./internal/mysql/alarm.ts"
 import * as Commit from "./internal/mysql/commit.ts"
 import * as Connections from "./internal/mysql/connections.ts"
 import * as Fault from "./internal/mysql/fault.ts"
@@ -84,7 +87,6 @@ import * as Plan from "./internal/mysql/plan.ts"
 import * as Poll from "./internal/mysql/poll.ts"
 import * as Pool from "./internal/mysql/pool.ts"
 import * as Queries from "./internal/mysql/queries.ts"
-import * as Retry from "./internal/mysql/retry.ts"
 import * as Server from "./internal/mysql/server.ts"
 import * as Sweep from "./internal/mysql/sweep.ts"
 import * as Tables from "./internal/mysql/tables.ts"
@@ -171,9 +173,11 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     }
     const { owned, pool } = yield* gate.run("open", () => Pool.make(options, timeout))
     const connections = Connections.make({ clock, pool, owned, timeout })
-    const server = Server.make({ connections, tables, create: options.createTable ?? true })
+    const server = Server.make({ clock, connections, tables, create: options.createTable ?? true })
     const queries = Queries.make({ clock, connections, tables })
     const hints = Hints.make({ clock, connections, tables })
+    const alarm = yield* Alarm.make(clock)
+    const fork = yield* FiberSet.makeRuntime<never>()
 
     const query = <A>(
       operation: DriverError["operation"],
@@ -182,7 +186,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       gate.run(
         operation,
         (deadline) =>
-          Effect.andThen(Retry.within(clock, deadline, server.ready(deadline)), f(deadline)).pipe(
+          Effect.andThen(server.ready(deadline), f(deadline)).pipe(
             Effect.tapError((fault) => Effect.sync(() => server.notice(fault)))
           )
       )
@@ -212,15 +216,15 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       Effect.forkScoped
     )
     const commit = Commit.make({
+      alarm,
+      fork,
       clock,
       connections,
       server,
       tables,
       onChange: (names) => {
-        if (names.length === 0) return
         for (const name of names) watchers.hint(name)
-        hints.add(names)
-        Queue.offerUnsafe(changed, undefined)
+        if (names.length > 0 && hints.add(names)) Queue.offerUnsafe(changed, undefined)
       }
     })
 

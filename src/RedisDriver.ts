@@ -13,6 +13,11 @@
  * watched. Every two seconds it looks at the revisions, too (500 at a time, ten times a second at the most), so that a
  * change is seen also where the hint of it got lost.
  *
+ * Processes that are busy on the same scope take turns: who was refused twice in a row asks for one on a channel beside the
+ * scope (named like its key, followed by ` turns`), and whoever has it hands on after a few milliseconds. That is advice,
+ * stored nowhere. Who is held up loses his turn, and where `PUBLISH` or `SUBSCRIBE` is not permitted, writers compete. A
+ * process listens, on one connection more, only while it is in somebody's way.
+ *
  * No script of this driver keeps the server for long: large states are read one after the other, or at most 2 MiB of
  * them at a time. Only those that must be told as of one moment, and change faster than that, are read in larger parts.
  *
@@ -66,6 +71,7 @@ import * as Changes from "./internal/redis/changes.ts"
 import * as Client from "./internal/redis/client.ts"
 import * as RedisCluster from "./internal/redis/cluster.ts"
 import * as Commit from "./internal/redis/commit.ts"
+import * as Crowds from "./internal/redis/crowds.ts"
 import * as Eviction from "./internal/redis/eviction.ts"
 import * as Fault from "./internal/redis/fault.ts"
 import * as Hints from "./internal/redis/hints.ts"
@@ -203,12 +209,14 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const read = Read.make({ ...reading, now, script: scripts.read })
     const names = Names.make({ ...reading, read })
     const changes = yield* Changes.make({ ...reading, now, read })
+    const crowds = yield* Crowds.make(reading)
     const commit = Commit.make({
       ...writing,
       now,
       read,
       script: scripts.commit,
       wait,
+      crowds,
       onHints: yield* Hints.make(changes.deaf)
     })
     yield* Effect.forkScoped(Eviction.warn(reading.router, millis))
@@ -218,7 +226,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       name: "redis",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
       parallelism: wait.lines.length === 0 ? 2 : 1,
-      lane: clustered ? (name) => placeOf(prefix + name) ?? "" : undefined,
+      lane: (name) => crowds.laneOf(name) ?? (clustered ? placeOf(prefix + name) : undefined) ?? "",
       read: (names) =>
         open(
           "read",

@@ -19,20 +19,10 @@ import {
   soon,
   write
 } from "../src/testing/driver/TestStore.ts"
-import { connect, Count, increment, storage, timed } from "./mysql/store.ts"
+import { connect, Count, increment, session, storage, timed } from "./mysql/store.ts"
 import { mysqlServer, query } from "./servers/mysql.ts"
 
 const timeout = 2500
-
-/** A session of somebody else's. */
-const session = (url: string) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(() => Mysql.createConnection({ uri: url, multipleStatements: true })),
-      (connection) => Effect.sync(() => connection.destroy())
-    ),
-    (connection) => (sql: string) => Effect.promise(() => connection.query(sql))
-  )
 
 /** Fails in time, for a lock, with nothing in doubt. */
 const timesOut = Effect.fnUntraced(function*<A, R>(effect: Effect.Effect<A, DriverError, R>, ...parts: Array<string>) {

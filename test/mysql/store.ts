@@ -1,6 +1,7 @@
 import { Duration, Effect, Layer, Redacted, Schema, type Scope } from "effect"
 import { Scoped, Storage } from "effect-scoped"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
+import * as Mysql from "mysql2/promise"
 import type { Driver } from "../../src/Driver.ts"
 import type { DriverError } from "../../src/ScopedError.ts"
 import { mysqlServer, query } from "../servers/mysql.ts"
@@ -32,6 +33,16 @@ export const increment = Scoped.update((count: number) => [count + 1, count + 1]
 /** A storage over a driver, for as long as the scope is open. */
 export const storage = (driver: Driver, options?: Storage.Options) =>
   Layer.build(Layer.fresh(Storage.layer(Effect.succeed(driver), options)))
+
+/** A session of somebody else's. */
+export const session = (url: string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(() => Mysql.createConnection({ uri: url, multipleStatements: true })),
+      (connection) => Effect.sync(() => connection.destroy())
+    ),
+    (connection) => (sql: string) => Effect.promise(() => connection.query(sql))
+  )
 
 /** What an effect came to, and how many milliseconds that took. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -4,11 +4,13 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type { Transaction, Verdict } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Name from "../name.ts"
+import type { Alarm } from "./alarm.ts"
 import { type Connections, lockWait } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Lock from "./lock.ts"
@@ -19,10 +21,13 @@ import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
 import type { Server } from "./server.ts"
 import { nameBytes, revisionBytes, type Tables } from "./tables.ts"
+import * as Turns from "./turns.ts"
 
 type Outcomes = ReadonlyArray<readonly [Plan.Item, Outcome]>
 
 export const make = (options: {
+  readonly alarm: Alarm
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly clock: Clock.Clock
   readonly connections: Connections
   readonly server: Server
@@ -31,11 +36,11 @@ export const make = (options: {
   readonly onChange: (names: ReadonlyArray<string>) => void
 }) => {
   const { clock, connections, onChange, server, tables } = options
+  const one = One.make({ ...options, table: tables.scopes })
+  const turns = Turns.make({ ...options, table: tables.scopes })
 
-  return (batch: ReadonlyArray<Transaction>, deadline: number): Effect.Effect<
-    ReadonlyArray<Verdict | DriverError>,
-    Fault.Fault
-  > =>
+  /** `before` is what has just been in its way. */
+  const common = (batch: ReadonlyArray<Transaction>, deadline: number, before?: Fault.Fault): Answers =>
     Effect.gen(function*() {
       const answers: Array<Verdict | Fault.Fault> = batch.map(() => unsent)
       const left = () => deadline - clock.currentTimeMillisUnsafe()
@@ -79,16 +84,6 @@ export const make = (options: {
       }
 
       const attempt = (items: ReadonlyArray<Plan.Item>, maxPacket: number) => {
-        const [item] = items as [Plan.Item]
-        const write = connections.owned && items.length === 1 ? One.only(item.transaction) : undefined
-        if (write !== undefined) {
-          return persist((sent) =>
-            Effect.map(
-              connections.one(deadline, One.make(tables.scopes, write), sent),
-              (answer): Outcomes => [[item, One.outcome(write, answer)]]
-            )
-          )
-        }
         const packet = Plan.packet(tables, items)
         if (packet.bytes > maxPacket) return Effect.succeed(Result.fail(tooLarge(packet.bytes, maxPacket)))
         return persist((sent) => Effect.map(connections.commit(deadline, packet, sent), packet.outcomes))
@@ -179,7 +174,7 @@ export const make = (options: {
         }
       })
 
-      const maxPacket = yield* Retry.within(clock, deadline, server.ready(deadline))
+      const maxPacket = yield* server.ready(deadline)
       const questions: Array<Plan.Item> = []
       const items: Array<Plan.Item> = []
       for (const [index, transaction] of batch.entries()) {
@@ -189,7 +184,9 @@ export const make = (options: {
         else (Look.isCheck(transaction) ? questions : items).push({ index, transaction })
       }
       for (const group of Plan.split(questions, maxPacket)) yield* ask(group)
-      for (const group of Plan.split(items, maxPacket)) yield* send(group, maxPacket)
+      for (const group of Plan.split(items, maxPacket)) {
+        yield* before?.remedy === "wait" ? standBy(group, maxPacket, before) : send(group, maxPacket)
+      }
 
       onChange(batch.flatMap((transaction, i) => {
         const answer = answers[i]!
@@ -202,7 +199,27 @@ export const make = (options: {
       }
       return answers.map((answer) => "reason" in answer ? toDriverError(answer) : answer)
     })
+
+  return (batch: ReadonlyArray<Transaction>, deadline: number): Answers => {
+    const write = connections.owned && server.isReady() ? One.only(batch) : undefined
+    if (write === undefined || misfit(batch[0]!) !== undefined) return common(batch, deadline)
+    const commit = (lender: Turns.Lender) => one(write, deadline, server.maxPacket()!, lender)
+    const outcome = turns.wanted(write) ? turns.take(write, deadline, commit) : commit(connections)
+    return Effect.flatMap(outcome, (outcome) => {
+      if (outcome === undefined) return common(batch, deadline)
+      if ("reason" in outcome) {
+        server.notice(outcome)
+        if (!outcome.inDoubt) return common(batch, deadline, outcome)
+        onChange([write.name])
+        return Effect.fail(outcome)
+      }
+      if (outcome.committed) onChange([write.name])
+      return Effect.succeed([outcome])
+    })
+  }
 }
+
+type Answers = Effect.Effect<ReadonlyArray<Verdict | DriverError>, Fault.Fault>
 
 const toDriverError = Fault.toDriverError("commit")
 

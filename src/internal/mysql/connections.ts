@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Mysql from "mysql2"
 import * as Fault from "./fault.ts"
-import type { One } from "./one.ts"
 import type { Answer, Row } from "./part.ts"
 import type { Packet } from "./plan.ts"
 import * as Sql from "./sql.ts"
@@ -30,8 +29,12 @@ export interface Connections {
   >
   /** Whether nobody else uses them, so that a statement is a transaction by itself. */
   readonly owned: boolean
-  /** Runs such a statement, and a query where it changed nothing. */
-  readonly one: (deadline: number, one: One, sent: () => void) => Effect.Effect<Answer, Fault.Fault>
+  /** How many there may be. */
+  readonly most: number
+  /** Lends one for a moment; none where there is none that may be used unasked. */
+  readonly lend: (use: (connection: Mysql.PoolConnection | undefined) => void) => void
+  /** Takes back what was lent: to be lent again, where it is as good as before. */
+  readonly giveBack: (connection: Mysql.PoolConnection, good: boolean, deadline: number) => void
   /** Binds data, and then runs statements as one transaction. `sent` is called when these are on their way. */
   readonly commit: (deadline: number, packet: Packet, sent: () => void) => Effect.Effect<
     ReadonlyArray<Answer>,
@@ -69,7 +72,7 @@ const borrow = [
   `SET SESSION ${limits}`,
   "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 ]
-const giveBack = "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table," +
+const restore = "SET SESSION innodb_lock_wait_timeout=@effect_scoped_row,lock_wait_timeout=@effect_scoped_table," +
   "sql_select_limit=@effect_scoped_select"
 
 const isReadOnly = "SELECT @@GLOBAL.read_only AS is_read_only"
@@ -125,10 +128,12 @@ export const make = (options: {
     known.set(connection, { generation: current, readOnly, checkedAt: now() })
   })
 
+  const isTrusted = (about: Known) => about.generation === generation && now() - about.checkedAt < trustedFor
+
   /** Whether a connection that was used before is still good. */
   const check = Effect.fnUntraced(function*(connection: Mysql.PoolConnection, about: Known) {
     if (about.generation !== generation) return false
-    if (now() - about.checkedAt < trustedFor) return true
+    if (isTrusted(about)) return true
     const asking = Effect.map(ask(connection, []), (readOnly) => !readOnly || about.readOnly)
     const patience = Math.min(500, options.timeout / 8)
     const good = yield* Effect.timeoutOrElse(asking, { duration: patience, orElse: () => Effect.succeed(false) }).pipe(
@@ -138,6 +143,12 @@ export const make = (options: {
     if (good) about.checkedAt = now()
     return good
   })
+
+  const giveBack = (connection: Mysql.PoolConnection, good: boolean, deadline: number): void => {
+    if (good) return connection.release()
+    if (now() >= deadline) distrust(connection)
+    discard(connection)
+  }
 
   const use = <A>(
     deadline: number,
@@ -203,17 +214,14 @@ export const make = (options: {
         }),
         Effect.ensuring(Effect.sync(() => {
           over = true
-          if (connection === undefined) return
-          if (!broken) return connection.release()
-          if (now() >= deadline) distrust(connection)
-          discard(connection)
+          if (connection !== undefined) giveBack(connection, !broken, deadline)
         }))
       )
     })
 
   const before = owned ? [begin] : [...borrow, begin]
-  const after = owned ? [commit] : [commit, giveBack]
-  const undo = owned ? [rollback] : [rollback, giveBack]
+  const after = owned ? [commit] : [commit, restore]
+  const undo = owned ? [rollback] : [rollback, restore]
 
   const transact = (connection: Mysql.PoolConnection, statements: ReadonlyArray<string>) =>
     Effect.map(
@@ -237,13 +245,21 @@ export const make = (options: {
         ),
     transact: (deadline, statements) => use(deadline, (connection) => transact(connection, statements), undo),
     owned,
-    one: (deadline, { otherwise, sql, values }, sent) =>
-      use(deadline, (connection) =>
-        Effect.flatMap(execute(connection, sql, values, sent), (answer) =>
-          // A statement that changed nothing leaves nothing in doubt.
-          answer.changed === 1
-            ? Effect.succeed(answer)
-            : Effect.map(certain(query(connection, [otherwise])), ([found]) => found!))),
+    most: owned ? limitOf(pool) || Infinity : 0,
+    lend: (use) => {
+      try {
+        pool.getConnection((error, connection) => {
+          if (error !== null) return use(undefined)
+          const about = known.get(connection)
+          if (about !== undefined && isTrusted(about)) return use(connection)
+          connection.release()
+          use(undefined)
+        })
+      } catch {
+        use(undefined)
+      }
+    },
+    giveBack,
     commit: (deadline, { bound, statements }, sent) =>
       use(deadline, (connection) => {
         const run = Effect.suspend(() => {
@@ -280,8 +296,7 @@ const query = (
 const execute = (
   connection: Mysql.PoolConnection,
   sql: string,
-  values: ReadonlyArray<Buffer | null>,
-  sent?: () => void
+  values: ReadonlyArray<Buffer | null>
 ): Effect.Effect<Answer, Fault.Fault> => {
   const options = { ...raw, sql, values: values as Array<Buffer | null> }
   const prepare = Effect.callback<void, Fault.Fault>((resume) => {
@@ -291,7 +306,6 @@ const execute = (
     })
   })
   const run = Effect.callback<Answer, Fault.Fault>((resume) => {
-    sent?.()
     connection.execute(options, (error, result) => {
       resume(error === null ? Effect.succeed(toAnswer(result)) : Effect.fail(Fault.fromMysql("query", error)))
     })
@@ -308,7 +322,7 @@ const send = (connection: Mysql.PoolConnection, sql: string): Effect.Effect<unkn
   })
 
 /** Bytes in rows without names, whatever the pool is set to. */
-const raw = {
+export const raw = {
   rowsAsArray: true,
   nestTables: false,
   typeCast: (field: { readonly buffer: () => Buffer | null }) => field.buffer()
@@ -322,6 +336,9 @@ const toAnswer = (result: unknown): Answer =>
   Array.isArray(result)
     ? { rows: result, changed: 0 }
     : { rows: [], changed: (result as Mysql.ResultSetHeader).affectedRows }
+
+const limitOf = (pool: Mysql.Pool): number =>
+  (pool as unknown as { readonly config: { readonly connectionLimit: number } }).config.connectionLimit
 
 const socket = (connection: Mysql.PoolConnection) =>
   (connection as unknown as { readonly stream: { readonly destroy: () => void; readonly destroySoon: () => void } })

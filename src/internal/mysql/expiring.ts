@@ -7,9 +7,9 @@ import type { Tables } from "./tables.ts"
 
 /** Lists those rows that these writes made, whose locks are still held. */
 export const enter = ({ expiring, scopes }: Tables, writes: ReadonlyArray<Write>): string => {
-  const names = writes.map(({ name }) => name)
+  const names = writes.map(({ name }) => Sql.text(name))
   return `INSERT INTO ${expiring} (name,due_at) SELECT s.name,s.gone_at FROM ${scopes} AS s FORCE INDEX (PRIMARY) ` +
-    `WHERE s.name IN ${Sql.list(names)} AND s.gone_at IS NOT NULL AND ` +
+    `WHERE s.name IN (${names.join(",")}) AND s.gone_at IS NOT NULL AND ` +
     `s.revision=${Sql.choose(names, writes.map(({ next }) => Sql.text(next!.revision)))} ` +
     `ON DUPLICATE KEY UPDATE due_at=s.gone_at`
 }

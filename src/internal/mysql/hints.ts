@@ -26,8 +26,8 @@ const announcedFor = 20_000
 const keptFor = 60_000
 
 export interface Hints {
-  /** Remembers names that have changed. */
-  readonly add: (names: ReadonlyArray<string>) => void
+  /** Remembers names that have changed, where somebody may want to know; tells whether it did. */
+  readonly add: (names: ReadonlyArray<string>) => boolean
   readonly pending: () => boolean
   /** Tells of those that are remembered, where anybody watches. */
   readonly tell: (deadline: number) => Effect.Effect<void, Fault>
@@ -66,7 +66,11 @@ export const make = ({ clock, connections, tables }: {
   })
 
   return {
-    add: (names) => names.forEach((name) => changed.add(name)),
+    add: (names) => {
+      if (!isWatched && now() - lookedAt < noticedWithin) return false
+      for (const name of names) changed.add(name)
+      return true
+    },
     pending: () => changed.size > 0,
     tell: Effect.fnUntraced(function*(deadline) {
       const names = [...changed]

@@ -1,16 +1,19 @@
 /**
  * What must be known of the server, and be there, before anything else.
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { Connections } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import type { Answer, Row } from "./part.ts"
+import * as Retry from "./retry.ts"
 import * as Tables from "./tables.ts"
 
 export interface Server {
   /** Makes sure of the tables, the first time. The largest packet that the server takes, in bytes. */
   readonly ready: (deadline: number) => Effect.Effect<number, Fault.Fault>
+  readonly isReady: () => boolean
   /** As far as it is known. */
   readonly maxPacket: () => number | undefined
   /**
@@ -21,11 +24,12 @@ export interface Server {
 }
 
 export const make = (options: {
+  readonly clock: Clock.Clock
   readonly connections: Connections
   readonly tables: Tables.Tables
   readonly create: boolean
 }): Server => {
-  const { connections, create, tables } = options
+  const { clock, connections, create, tables } = options
   let maxPacket: number | undefined
   let known = false
 
@@ -97,7 +101,11 @@ export const make = (options: {
   const one = Semaphore.makeUnsafe(1)
   const ready = (deadline: number) => Effect.suspend(() => known ? Effect.succeed(maxPacket!) : look(deadline))
   return {
-    ready: (deadline) => Effect.suspend(() => known ? ready(deadline) : one.withPermit(ready(deadline))),
+    ready: (deadline) =>
+      Effect.suspend(() =>
+        known ? Effect.succeed(maxPacket!) : Retry.within(clock, deadline, one.withPermit(ready(deadline)))
+      ),
+    isReady: () => known,
     maxPacket: () => maxPacket,
     notice: (fault) => {
       if (

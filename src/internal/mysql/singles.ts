@@ -22,7 +22,7 @@ const decide = (writes: ReadonlyArray<Write>, answer: Answer): ReadonlyArray<Out
 
 /**
  * Of each name, the record or that there is none; without the data of what was written just now. Nothing, where all of
- * it was.
+ * it was. In the same packet, since no trip to the client may come while the rows are locked.
  */
 const look = (table: string, writes: ReadonlyArray<Write>): string => {
   const own = writes.map(({ name, next }) => [Sql.text(name), Sql.text(next!.revision)])

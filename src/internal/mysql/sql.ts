@@ -11,6 +11,7 @@
 import * as Duration from "effect/Duration"
 import { Buffer } from "node:buffer"
 import { expired, type Write } from "../../Driver.ts"
+import { utf8Length } from "../name.ts"
 
 /** Text as its UTF-8 bytes. */
 export const text = (value: string): string => `X'${Buffer.from(value, "utf8").toString("hex")}'`
@@ -27,8 +28,10 @@ export const isThere = (alias: string): string => `(${alias}.gone_at IS NULL OR 
 
 const hasExpired = (alias: string): string => `${alias}.expires_at<=${now}`
 
-export const hasData = (alias: string): string =>
-  `${alias}.data IS NOT NULL AND (${alias}.expires_at IS NULL OR ${alias}.expires_at>${now})`
+/** True for a record that has not expired. */
+export const isFresh = (alias: string): string => `(${alias}.expires_at IS NULL OR ${alias}.expires_at>${now})`
+
+export const hasData = (alias: string): string => `${alias}.data IS NOT NULL AND ${isFresh(alias)}`
 
 /** The revision that counts now. */
 export const revision = (alias: string): string =>
@@ -60,11 +63,11 @@ export const goneAt = (write: Write): string => {
   return from(retention === undefined ? undefined : (stays ?? 0) + retention)
 }
 
-/** The value that goes with the name of a row `s`. */
+/** The value that goes with the name of a row `s`, of names as they are in statements. */
 export const choose = (names: ReadonlyArray<string>, values: ReadonlyArray<string>): string =>
   values.every((value) => value === values[0])
     ? values[0]!
-    : `CASE s.name ${names.map((name, i) => `WHEN ${text(name)} THEN ${values[i]}`).join(" ")} END`
+    : `CASE s.name ${names.map((name, i) => `WHEN ${name} THEN ${values[i]}`).join(" ")} END`
 
 /**
  * The data of a packet's statements, one behind the other in one variable of the session, which is set before.
@@ -104,27 +107,36 @@ export const unbind = "SET @effect_scoped_data=NULL"
  * may say that it succeeded and have done nothing.
  */
 export const update = (table: string, writes: ReadonlyArray<Write>, bound: Bound, condition: string): string => {
-  const names = writes.map(({ name }) => name)
+  const names = writes.map(({ name }) => text(name))
   const set = (value: (write: Write) => string) => choose(names, writes.map(value))
   return `UPDATE ${table} AS s FORCE INDEX (PRIMARY) SET s.data=${set(({ next }) => bound.add(next!.data))},` +
     `s.expires_at=${set(expiresAt)},s.gone_at=${set(goneAt)},s.revision=${set(({ next }) => text(next!.revision))} ` +
-    `WHERE s.name IN ${list(names)} AND ${condition}`
+    `WHERE s.name IN (${names.join(",")}) AND ${condition}`
 }
 
 /** A condition: the rows of these writes are as expected. */
 export const asExpected = (writes: ReadonlyArray<Write>): string => {
   const present = writes.filter(({ expected }) => expected !== null)
   const absent = writes.filter(({ expected }) => expected === null)
-  const isOneOf = (some: ReadonlyArray<Write>) =>
-    some.length === writes.length ? "" : `s.name IN ${list(some.map(({ name }) => name))} AND `
   const conditions = [
-    ...(present.length === 0 ? [] : [
-      `${isOneOf(present)}${isThere("s")} AND ${revision("s")}=` +
-      choose(present.map(({ name }) => name), present.map(({ expected }) => text(expected!)))
-    ]),
-    ...(absent.length === 0 ? [] : [isOneOf(absent) + isGone("s")])
+    ...(present.length === 0 ? [] : [`${isThere("s")} AND ${isAt(present)}`]),
+    ...(absent.length === 0 ? [] : [`s.name IN ${list(absent.map(({ name }) => name))} AND ${isGone("s")}`])
   ]
   return `(${conditions.map((condition) => `(${condition})`).join(" OR ")})`
+}
+
+/**
+ * Compares name and revision in one, with a list in which a server searches faster than it walks along a `CASE`; behind
+ * the length of the name, so that no two can be mistaken for one another.
+ */
+const isAt = (writes: ReadonlyArray<Write>): string => {
+  const pairs = writes.map(({ expected, name }) => text(`${utf8Length(name)}\0${name}${expected}`))
+  const list = `(${pairs.join(",")})`
+  const pair = (revision: string) => `CONCAT(LENGTH(s.name),X'00',s.name,${revision}) IN ${list}`
+  // Times are computed only for rows that expire.
+  return writes.some(({ expected }) => expected!.endsWith(expired("")))
+    ? pair(revision("s"))
+    : `${pair("s.revision")} AND ${isFresh("s")}`
 }
 
 /** Deletes rows by their names. Only in this form can a server be kept from looking at others, and locking them. */

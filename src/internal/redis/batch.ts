@@ -96,6 +96,7 @@ export const answers = (
   address: string,
   batch: ReadonlyArray<Transaction>
 ): { readonly lost: string | null; readonly answers: ReadonlyArray<Answer> } => {
+  if (reply === 1) return { lost: null, answers: places.map(() => "Committed") }
   const [lost, verdicts] = reply as readonly [
     string | null,
     ReadonlyArray<1 | string | ReadonlyArray<Told>>

@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect"
 import { type Driver, expired, type Transaction, type Verdict } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Batch from "./batch.ts"
+import type { Crowds } from "./crowds.ts"
 import * as Fault from "./fault.ts"
 import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
@@ -30,6 +31,7 @@ export const make = (env: {
   readonly prefix: string
   readonly read: Read
   readonly wait: Wait
+  readonly crowds: Crowds
   readonly millis: number
   readonly now: () => number
   /** Told what keeps hints of commits from being sent; `null` when they are. */
@@ -116,7 +118,7 @@ export const make = (env: {
     })
   })
 
-  return Effect.fnUntraced(function*(batch) {
+  const commit = Effect.fnUntraced(function*(batch: ReadonlyArray<Transaction>, waited: number) {
     const answers: Array<Answer> = new Array(batch.length)
     const refusals: Array<Refusal> = []
     const chunks = new Batch.Chunks(prefix)
@@ -130,9 +132,14 @@ export const make = (env: {
       else answers[place] = wrong
     })
     const writes = waits && batch.some(writesOf)
-    const options = writes ? writing : checking
-    const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
+    const millis = env.millis - waited
+    const options = { ...writes ? writing : checking, millis }
+    const deadline = env.now() + millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
+    if (outcomes.length === 1 && chunks.all[0]!.places.length === batch.length && isPlain(outcomes[0]!)) {
+      if (batch.some(writesOf)) yield* env.onHints(null, outcomes[0]!.address)
+      return batch.map(() => committed)
+    }
     const alone: Array<Batch.Chunk> = []
     for (const [i, chunk] of chunks.all.entries()) {
       const { reply } = outcomes[i]!
@@ -161,7 +168,13 @@ export const make = (env: {
       return error
     })
   })
+
+  return (batch) => env.crowds.take(batch, (waited) => commit(batch, waited))
 }
+
+/** Whether all was committed, and nothing else has to be looked at. */
+const isPlain = ({ followers, reply }: Outcome): boolean =>
+  reply._tag === "Value" && reply.value === 1 && followers.length === 0
 
 const writesOf = (transaction: Transaction): boolean => transaction.some(({ next }) => next !== undefined)
 

@@ -231,23 +231,41 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     )
   })
 
-  return {
-    run: Effect.fnUntraced(function*(jobs, options) {
-      const deadline = now() + options.millis
-      const outcomes: Array<Outcome | undefined> = jobs.map(() => undefined)
-      const groups = new Map<Node | undefined, Array<number>>()
-      jobs.forEach(({ slot }, place) => {
-        const node = router.peek(slot)
-        const places = groups.get(node)
-        if (places === undefined) groups.set(node, [place])
-        else places.push(place)
-      })
-      const settling = [...groups].map(([node, places]) => settle(node, places, jobs, outcomes, deadline, options))
-      // No server is waited for on account of another.
-      if (settling.length === 1) yield* settling[0]!
-      else yield* Effect.all(settling, { concurrency: "unbounded", discard: true })
-      return outcomes.map((outcome) => outcome!)
+  const runAll = Effect.fnUntraced(function*(jobs: ReadonlyArray<Job>, options: Options) {
+    const deadline = now() + options.millis
+    const outcomes: Array<Outcome | undefined> = jobs.map(() => undefined)
+    const groups = new Map<Node | undefined, Array<number>>()
+    jobs.forEach(({ slot }, place) => {
+      const node = router.peek(slot)
+      const places = groups.get(node)
+      if (places === undefined) groups.set(node, [place])
+      else places.push(place)
     })
+    const settling = [...groups].map(([node, places]) => settle(node, places, jobs, outcomes, deadline, options))
+    // No server is waited for on account of another.
+    if (settling.length === 1) yield* settling[0]!
+    else yield* Effect.all(settling, { concurrency: "unbounded", discard: true })
+    return outcomes.map((outcome) => outcome!)
+  })
+
+  return {
+    run: (jobs, options) => {
+      const [job] = jobs
+      const node = jobs.length === 1 && options.admit === undefined && options.followers === undefined
+        ? router.peek(job!.slot)
+        : undefined
+      if (node === undefined) return runAll(jobs, options)
+      // Most of the time there is nothing to sort, and nothing to be mended.
+      const deadline = now() + options.millis
+      const connection = node.connection()
+      return Effect.flatMap(node.exec([line(job!, "evalsha")], options.millis, connection), (replies) => {
+        const reply = replies[0]!
+        const late = remedyOf(reply) !== "Load" && deadline - now() <= options.millis * reserve
+        return !late && mends(reply, job!, options)
+          ? runAll(jobs, { ...options, millis: Math.max(deadline - now(), 1) })
+          : Effect.succeed([{ address: node.address, connection, reply, followers: [] }])
+      })
+    }
   }
 }
 

@@ -22,6 +22,12 @@ export const settings = { plain: "P", sharded: "S", plainWaiting: "p", shardedWa
 /** How many bytes of data a refusal may bring along, all of a script together. */
 const refusalBytes = 2 ** 20
 
+const start = `
+-- Before Redis 7 a script that looks at the time may write only if its effects are what is replicated.
+if redis.replicate_commands then redis.replicate_commands() end
+local pcall = redis.pcall
+`
+
 /**
  * - `look`: whether there is anything at a key, its revision, where its data begins (`nil` for a tombstone), how long they
  *   have left, what is wrong with it, and all that is there, if that is little. What the server refuses is an answer,
@@ -29,9 +35,7 @@ const refusalBytes = 2 ** 20
  * - `obstacle`: why a key cannot be written, found out without writing: with the condition it never is.
  */
 const common = `
--- Before Redis 7 a script that looks at the time may write only if its effects are what is replicated.
-if redis.replicate_commands then redis.replicate_commands() end
-local pcall, find, sub = redis.pcall, string.find, string.sub
+local find, sub = string.find, string.sub
 
 local function look(key)
   local head = pcall('GETRANGE', key, 0, 255)
@@ -72,7 +76,7 @@ local function stale(key, exists)
   local err = obstacle(key, exists)
   return err and find(err, 'READONLY', 1, true)
 end
-local readonly = redis.error_reply('READONLY this server is a replica')
+local function readonly() return redis.error_reply('READONLY this server is a replica') end
 
 -- A record as an answer, as far as there is room for its data. Answers with what is left of it, too, or why it cannot be told.
 local function tell(key, revision, from, left, head, room, greedy)
@@ -95,29 +99,38 @@ end
  * other arguments are those that the bits announce: how a value with the expected revision begins if its data stay, what to
  * store, for how many milliseconds.
  *
- * Answers with what kept hints from being sent, and for each transaction with 1 (committed), with the records of its
- * keys (refused; their data as far as there is room), or with the position of a key and what is wrong with it.
+ * Answers with 1 where all are committed and all hints sent. Otherwise with what kept hints from being sent, and for each
+ * transaction with 1 (committed), with the records of its keys (refused; their data as far as there is room), or with the
+ * position of a key and what is wrong with it.
  *
  * Whatever may stand in the way of a write — rights, memory, disk, replicas — is found out of all keys of a transaction
  * before the first is written, and concerns that transaction alone. After its first write the server refuses a script
  * nothing but what its user may not do. A removal needs no memory: where there is none, the data are deleted first.
  */
-const commit = `${common}
+const commit = `${start}
 local keys, argv, ops = KEYS, ARGV, ARGV[1]
-local byte, band = string.byte, bit.band
-local setting = sub(ops, 1, 1)
-local waits = setting == 'p' or setting == 's'
-local publish = string.upper(setting) == 'S' and redis.REDIS_VERSION_NUM and 'SPUBLISH' or 'PUBLISH'
-local room = ${refusalBytes}
+local byte = string.byte
+local setting, count, verdicts, lost, plain = byte(ops), #keys, {}, false, true
+local publish = (setting == 83 or setting == 115) and redis.REDIS_VERSION_NUM and 'SPUBLISH' or 'PUBLISH'
+
+local function hint(key)
+  local answer = pcall(publish, key, '')
+  if type(answer) == 'table' then lost, plain = lost or answer.err, false end
+end
+
+-- All but what is most frequent. It takes a while to make all that, which is seldom needed.
+local function prepare()
+${common}
+local band, room, waits = bit.band, ${refusalBytes}, setting == 112 or setting == 115
 
 local function store(call, key, value, millis)
   if millis then return call('SET', key, value, 'PX', millis) end
   return call('SET', key, value)
 end
 
-local exists, count, i, at, verdicts, written, lost = {}, #keys, 1, 2, {}, {}, false
-while i <= count do
-  local first, from, matches, writes, removes, fault, mine = i, at, true, 0, false, nil, nil
+-- Decides the transaction that begins with a key, and gives what is next; nothing where that may not be decided here.
+return function(i, at)
+  local exists, first, from, matches, writes, removes, fault, mine = {}, i, at, true, 0, false, nil, nil
   repeat
     local key, op = keys[i], byte(ops, i + 1)
     local expected = band(op, 2) ~= 0 and argv[at] or nil
@@ -126,12 +139,12 @@ while i <= count do
     -- What is expected is there, most of the time, and nothing more need be known.
     if expected and pcall('GETRANGE', key, 0, #expected - 1) == expected then
       exists[i] = true
-      if i == 1 and stale(key, true) then return readonly end
+      if i == 1 and stale(key, true) then return end
     else
       local found, _, err
       found, revision, _, _, err = look(key)
       exists[i] = found
-      if i == 1 and stale(key, found) then return readonly end
+      if i == 1 and stale(key, found) then return end
       if err then fault = fault or (i - first) .. ' ' .. err end
       if expected then
         if revision ~= sub(expected, find(expected, '::', 1, true) + 2, -2) then matches = false end
@@ -169,7 +182,7 @@ while i <= count do
   end
 
   if matches and not fault then
-    local argument, call = from, pcall
+    local argument, call, written = from, pcall, {}
     for j = first, i - 1 do
       local key, op = keys[j], byte(ops, j + 1)
       if band(op, 2) ~= 0 then argument = argument + 1 end
@@ -184,6 +197,7 @@ while i <= count do
         written[#written + 1] = key
       end
     end
+    for j = 1, #written do hint(written[j]) end
   end
 
   local verdict = 1
@@ -199,7 +213,7 @@ while i <= count do
     if mine then
       local key = keys[mine]
       -- The servers of a cluster tell each other what is published, and replicate nothing of it.
-      local answer = setting == 'p' and pcall('PUBLISH', key, '')
+      local answer = setting == 112 and pcall('PUBLISH', key, '')
       if type(answer) ~= 'number' then
         answer = pcall('SET', key, pcall('GETRANGE', key, 0, -1), 'KEEPTTL')
         if answer.err then fault = (mine - first) .. ' ' .. answer.err end
@@ -207,13 +221,30 @@ while i <= count do
     end
   end
   verdicts[#verdicts + 1] = fault or verdict
+  plain = plain and not fault and matches
+  return i, at
+end
 end
 
-for j = 1, #written do
-  local answer = pcall(publish, written[j], '')
-  if type(answer) == 'table' then lost = lost or answer.err end
+local i, at, decide = 1, 2, nil
+while i <= count do
+  local key, expected, answer = keys[i], argv[at], nil
+  -- What there is most of: one write, with which all is as expected, and nothing expires or is removed.
+  if byte(ops, i + 1) == 71 and (i == count or byte(ops, i + 2) % 2 == 1)
+    and pcall('GETRANGE', key, 0, #expected - 1) == expected then
+    answer = pcall('SET', key, argv[at + 1])
+  end
+  if answer and not answer.err then
+    hint(key)
+    verdicts[#verdicts + 1] = 1
+    i, at = i + 1, at + 2
+  else
+    decide = decide or prepare()
+    i, at = decide(i, at)
+    if not i then return redis.error_reply('READONLY this server is a replica') end
+  end
 end
-return {lost, verdicts}
+return plain and 1 or {lost, verdicts}
 `
 
 /**
@@ -225,20 +256,20 @@ return {lost, verdicts}
  * Answers for each key with all that is there, if that is little and lasts; otherwise with its record (with the size of
  * the data, or -1 where they are known, if these are not told); or with `false` and what is wrong with it.
  */
-const read = `${common}
+const read = `${start}${common}
 local room, greedy, records = tonumber(ARGV[1]), ARGV[2] == '1', {}
 for i = 1, #KEYS do
   local key, known, before = KEYS[i], ARGV[i + 2], room
   local value = pcall('GETRANGE', key, 0, 1023)
   local little = type(value) == 'string' and #value < 1024 and #value <= room
   if little and not known and find(value, '^%d+::') then
-    if i == 1 and stale(key, true) then return readonly end
+    if i == 1 and stale(key, true) then return readonly() end
     records[i] = value
     room = room - #value
   else
     local found, revision, from, left, err, head = look(key)
     local record
-    if i == 1 and stale(key, found) then return readonly end
+    if i == 1 and stale(key, found) then return readonly() end
     if from and known == revision then
       record = {revision, -1, left}
     elseif not err then

@@ -1,0 +1,222 @@
+/** Several writers of one scope: who is refused again and again gets a turn, and nobody depends on it. */
+import { assert, describe, it } from "@effect/vitest"
+import { type Context, Effect, Layer, type Scope } from "effect"
+import type { Driver } from "../src/Driver.ts"
+import * as RedisDriver from "../src/RedisDriver.ts"
+import * as Scoped from "../src/Scoped.ts"
+import type { DriverError, ScopedError } from "../src/ScopedError.ts"
+import * as Storage from "../src/Storage.ts"
+import { counter, driver, prefix, record, setUser } from "./redis/helpers.ts"
+import { proxy } from "./redis/proxy.ts"
+import { connect, redisCluster, redisServer, until } from "./servers/redis.ts"
+
+interface Writer {
+  /** Adds one to the scope that all share. */
+  readonly update: Effect.Effect<number, ScopedError>
+  readonly done: () => number
+  /** How often handlers ran. */
+  readonly attempts: () => number
+}
+
+const writerOf = (storage: Context.Context<Storage.Storage>, name: string): Writer => {
+  let attempts = 0
+  let done = 0
+  const update = Scoped.update(counter(name), (count) => {
+    // oxlint-disable-next-line effect-scoped/pure-handlers -- how often it runs is the question
+    attempts++
+    return [count + 1, count + 1]
+  }).pipe(Effect.tap(() => Effect.sync(() => done++)), Effect.provideContext(storage))
+  return { update, attempts: () => attempts, done: () => done }
+}
+
+const open = (made: Effect.Effect<Driver, DriverError, Scope.Scope>) => Layer.build(Storage.layer(made))
+
+const writer = (made: Effect.Effect<Driver, DriverError, Scope.Scope>, name = "shared") =>
+  Effect.map(open(made), (storage) => writerOf(storage, name))
+
+/** Lets writers compete until together they have made so many updates. */
+const compete = Effect.fnUntraced(function*(writers: ReadonlyArray<Writer>, updates: number) {
+  const end = sum(writers.map(({ done }) => done())) + updates
+  yield* Effect.forEach(
+    writers,
+    ({ update }) =>
+      Effect.whileLoop({
+        while: () => sum(writers.map(({ done }) => done())) < end,
+        body: () => update,
+        step: () => {}
+      }),
+    { concurrency: "unbounded", discard: true }
+  )
+})
+
+const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, n) => sum + n, 0)
+
+/** Attempts for each update while writers compete, once they know of each other. */
+const wasted = Effect.fnUntraced(function*(writers: ReadonlyArray<Writer>) {
+  yield* compete(writers, 500)
+  const [done, attempts] = [sum(writers.map(({ done }) => done())), sum(writers.map(({ attempts }) => attempts()))]
+  yield* compete(writers, 2_000)
+  return (sum(writers.map(({ attempts }) => attempts())) - attempts) /
+    (sum(writers.map(({ done }) => done())) - done)
+})
+
+const exact = Effect.fnUntraced(function*(writers: ReadonlyArray<Writer>) {
+  assert.strictEqual(yield* writers[0]!.update, sum(writers.map(({ done }) => done())))
+})
+
+/** A driver that knows nothing of turns. */
+const plain = (made: ReturnType<typeof driver>) =>
+  Effect.map(made, (driver): Driver => ({
+    ...driver,
+    commit: (batch) => driver.commit(batch.map((transaction) => transaction.map(({ claim: _, ...write }) => write)))
+  }))
+
+const channels = (port: number) => connect(port, (redis) => redis.pubsub("CHANNELS", "*") as Promise<Array<string>>)
+
+describe("writers of one scope in Redis", () => {
+  it.live("take turns, all alike, and try hardly anything in vain", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const writers = yield* Effect.all(Array.from({ length: 6 }, () => writer(driver(server))))
+      assert.isBelow(yield* wasted(writers), 1.5)
+      const done = writers.map((writer) => writer.done())
+      assert.isAbove(Math.min(...done) / Math.max(...done), 0.5, done.join(" "))
+      yield* exact(writers)
+    }), 60_000)
+
+  it.live("go on without one that is held up when it has the turn", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      const far = yield* writer(driver(wire.port, { timeout: "60 seconds" }))
+      const near = yield* Effect.all([writer(driver(server)), writer(driver(server))])
+      yield* compete([far, ...near], 500)
+      for (let i = 0; i < 5; i++) {
+        const before = far.done()
+        const held = yield* Effect.forkChild(Effect.forever(far.update), { startImmediately: true })
+        // It has the turn when it gets through several times in a row.
+        yield* Effect.raceFirst(
+          until("it has the turn", Effect.sync(() => far.done() >= before + 20 * (i + 1))),
+          Effect.forever(compete(near, 10))
+        )
+        wire.mode = "dead"
+        yield* compete(near, 500)
+        wire.mode = "open"
+        wire.cut()
+        const reached = far.done()
+        yield* Effect.raceFirst(
+          until("it is back", Effect.sync(() => far.done() > reached)),
+          Effect.forever(compete(near, 10))
+        )
+        yield* Effect.sync(() => held.interruptUnsafe())
+      }
+    }), 60_000)
+
+  it.live("compete with those that know nothing of turns", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const writers = [
+        yield* writer(driver(server)),
+        yield* writer(driver(server)),
+        yield* writer(plain(driver(server))),
+        yield* writer(plain(driver(server)))
+      ]
+      yield* compete(writers, 3_000)
+      for (const { done } of writers) assert.isAbove(done(), 50)
+      yield* exact(writers)
+    }), 60_000)
+
+  it.live("do without, where a user may neither publish nor subscribe", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      yield* setUser(
+        server,
+        `~${prefix}*`,
+        "resetchannels",
+        "+evalsha",
+        "+eval",
+        "+getrange",
+        "+strlen",
+        "+exists",
+        "+pttl",
+        "+set",
+        "+del",
+        "+ping",
+        "+info"
+      )
+      const restricted = () => driver(server, { username: "app", password: "secret" })
+      const writers = [
+        yield* writer(driver(server)),
+        yield* writer(driver(server)),
+        yield* writer(restricted()),
+        yield* writer(restricted())
+      ]
+      yield* compete(writers, 2_000)
+      for (const { done } of writers) assert.isAbove(done(), 50)
+      yield* exact(writers)
+    }), 60_000)
+
+  it.live("heed nobody who says nonsense about turns", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const writers = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server))))
+      yield* Effect.raceFirst(
+        Effect.forEach(
+          ["", ":", "x", "x:x", "x:x y", ":x", "😀:\n ", "x:".padEnd(10_000, "y ")],
+          (message) => Effect.andThen(server.call("publish", `${prefix}shared turns`, message), compete(writers, 200)),
+          { discard: true }
+        ),
+        Effect.never
+      )
+      yield* exact(writers)
+    }), 60_000)
+
+  it.live("have lanes of their own, as many as there are, so that nobody else waits with them", () =>
+    Effect.gen(function*() {
+      const redis = yield* driver(yield* redisServer())
+      const names = Array.from({ length: 100 }, (_, i) => `${i}`)
+      const lanes = () => new Set(names.map((name) => redis.lane!(name)))
+      assert.strictEqual(lanes().size, 1)
+      for (const name of names.slice(0, 2)) {
+        yield* redis.commit([[{ name, expected: null, next: record(), claim: "writer" }]])
+      }
+      assert.strictEqual(lanes().size, 3)
+      for (const name of names) yield* redis.commit([[{ name, expected: null, next: record(), claim: "writer" }]])
+      assert.strictEqual(lanes().size, 65)
+    }))
+
+  it.live("leave nothing behind", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const writers = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server))))
+      yield* compete(writers, 500)
+      assert.deepStrictEqual(yield* channels(server.port), [`${prefix}shared turns`])
+      assert.deepStrictEqual(yield* server.call("keys", "*"), [`${prefix}shared`])
+      yield* until("nobody listens", Effect.map(channels(server.port), (channels) => channels.length === 0))
+    }), 60_000)
+
+  it.live("say and open nothing while nobody is in their way", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const one = yield* writer(driver(server))
+      yield* one.update
+      const clients = String(yield* server.call("client", "list"))
+      for (let i = 0; i < 200; i++) yield* one.update
+      assert.deepStrictEqual(yield* channels(server.port), [])
+      assert.strictEqual(String(yield* server.call("client", "list")).split("\n").length, clients.split("\n").length)
+      const stats = String(yield* server.call("info", "commandstats"))
+      assert.strictEqual(/cmdstat_publish:calls=(\d+)/.exec(stats)?.[1], "201", "one hint for each commit")
+    }))
+
+  it.live("take turns in a cluster", () =>
+    Effect.gen(function*() {
+      const { nodes } = yield* redisCluster()
+      for (const name of ["shared", "{tagged} one", "a}b{"]) {
+        const writers = yield* Effect.all(
+          Array.from({ length: 4 }, () => writer(RedisDriver.make({ cluster: nodes }), name))
+        )
+        assert.isBelow(yield* wasted(writers), 1.5, name)
+        yield* exact(writers)
+      }
+    }), 120_000)
+})
