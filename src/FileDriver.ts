@@ -162,8 +162,8 @@ export const make: (
 
     /** The records that were committed before now, all of them on disk. */
     const settled = Effect.tap(store.current(true), store.settle)
-    const giveWay = GiveWay.make({ store, claims, instance, turn, background })
-    const commit = Commit.make({ store, time, claims, instance, claimed: () => giveWay.after(true) })
+    const giveWay = GiveWay.make({ store, claims, turn, background })
+    const commit = Commit.make({ store, time, claims, instance })
     const polling = yield* RcRef.make({
       acquire: Effect.forkScoped(Poll.make({
         fs,
@@ -201,16 +201,14 @@ export const make: (
           })
         )),
       commit: (batch) =>
-        named("commit")(Effect.andThen(
-          giveWay.before(batch),
-          inTurn((isAwaited) =>
-            Effect.tap(commit(batch, isAwaited), () =>
-              Effect.sync(() => {
-                compaction.look()
-                giveWay.after(false)
-              }))
+        named("commit")(
+          giveWay.before(batch).pipe(
+            Effect.andThen(
+              inTurn((isAwaited) => Effect.tap(commit(batch, isAwaited), () => Effect.sync(compaction.look)))
+            ),
+            Effect.ensuring(giveWay.after)
           )
-        )),
+        ),
       changes: (names) =>
         Stream.suspend(() =>
           ended === undefined

@@ -18,10 +18,11 @@ const crowd = () => {
     commit: (who: string, lines = 1) => {
       const synced = ++commits
       for (let i = 0; i < lines; i++) {
-        const line: Commit = { id: `${who}:${i}`, at: 0, synced, tx: [] }
+        const line: Commit = { id: `${who}:${i}`, at: now, synced, tx: [] }
         for (const one of all) one.serve(line)
       }
     },
+    absent: (...names: ReadonlyArray<string>) => all.map((one) => one.wait(names)?.absent),
     waiting: (...names: ReadonlyArray<string>) => all.map((one) => one.wait(names) !== undefined)
   }
 }
@@ -33,14 +34,14 @@ describe("turns", () => {
     claim("a", "x")
     claim("b", "x")
     assert.deepStrictEqual(waiting("x"), [false, true, true])
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 16; i++) {
       assert.deepStrictEqual(waiting("x"), [false, true, true])
       commit("a", 5)
       pass(1)
     }
     assert.deepStrictEqual(waiting("x"), [true, false, true])
     claim("a", "x")
-    for (let i = 0; i < 8; i++) commit("b")
+    for (let i = 0; i < 16; i++) commit("b")
     assert.deepStrictEqual(waiting("x"), [false, true, true])
   })
 
@@ -56,20 +57,35 @@ describe("turns", () => {
     assert.deepStrictEqual(waiting("x"), [false, false, false])
   })
 
-  it("are lost where they are not taken, and the next one begins then", () => {
-    const { claim, commit, pass, waiting } = crowd()
+  it("are lost where they are not taken, once somebody who waits has said so", () => {
+    const { absent, claim, commit, pass, waiting } = crowd()
     claim("a", "x")
     claim("b", "x")
     pass(40)
     commit("a")
     pass(40)
-    assert.deepStrictEqual(waiting("x"), [false, true, true])
+    assert.deepStrictEqual(absent("x"), [undefined, undefined, undefined])
     pass(20)
-    assert.deepStrictEqual(waiting("x").slice(1), [false, true])
-    pass(35)
-    assert.deepStrictEqual(waiting("x")[2], true)
+    assert.deepStrictEqual(absent("x"), [undefined, "a", "a"])
+    assert.deepStrictEqual(waiting("x"), [false, true, true])
+    claim("a")
+    assert.deepStrictEqual(waiting("x"), [true, false, true])
+    pass(45)
+    assert.deepStrictEqual(absent("x"), [undefined, undefined, undefined])
     pass(10)
-    assert.deepStrictEqual(waiting("x")[2], false)
+    assert.deepStrictEqual(absent("x"), ["b", undefined, "b"])
+  })
+
+  it("end for all at the same line, however late they read it", () => {
+    let now = 0
+    const [a, b] = [new Claims("a", () => 0), new Claims("b", () => now)]
+    for (const one of [a, b]) one.add("a", ["x"])
+    for (const at of [0, 15, 40]) {
+      for (const one of [a, b]) one.serve({ id: "a:1", at, synced: at, tx: [] })
+      now += 1
+    }
+    assert.isFalse(a.claimed)
+    assert.isUndefined(b.wait(["x"]))
   })
 
   it("are given up by who has no more to commit", () => {

@@ -6,25 +6,28 @@
  * commits a few times, while the others wait, and each that waits leaves a claim of its own. Who has no more to commit
  * gives up the rest of his turn. A turn that is not taken in time is lost.
  */
-import type { Commit } from "./line.ts"
+import type * as Line from "./line.ts"
 
-/** How many commits in a row a turn is. To go on with the states of others costs about as much as one. */
-const commits = 8
+/** How many commits in a row a turn is. To go on with the states of others costs about as much as two or three. */
+const commits = 16
 /** A turn ends with the first commit that comes so many milliseconds after its first one. */
-const slice = 20
+const slice = 30
 
-/** How long whoever is at turn may take for a commit, in milliseconds. */
+/** How long whoever is at turn may take for a commit, in milliseconds, before others say that he is absent. */
 const patience = 50
 
 /** Claims that are never taken, on names that nobody writes, must not pile up. */
 const most = 64
+
+/** A claim names no more than so many. */
+const mostNames = 16
 
 interface Claim {
   readonly who: string
   readonly names: ReadonlySet<string>
   /** Since when it could have gone on. */
   since: number
-  /** When its first commit was. */
+  /** When its first commit was, by the time of the store. */
   began: number
   left: number
   /** What the last commit said that it knew to be on disk: the lines of a batch all say the same. */
@@ -36,8 +39,8 @@ export class Claims {
   private readonly claims = new Map<string, Claim>()
   private readonly own: string
   private readonly now: () => number
-  /** How many milliseconds a commit takes, at least one. */
-  pace = 1
+  /** A claim of this process is in the journal, and not read yet. */
+  private left = false
 
   /** `own` is this process's part of the ids of its transactions, `now` the milliseconds on a clock that goes on. */
   constructor(own: string, now: () => number) {
@@ -51,14 +54,21 @@ export class Claims {
 
   /** Whether this process has a claim that it has not used up. */
   get claimed(): boolean {
-    return this.claims.has(this.own)
+    return this.left || this.claims.has(this.own)
   }
 
-  /** A process claims names. Without any, it gives up what it has claimed. */
+  /** Claims names, or without any gives up what was claimed: what to write to the journal, before it counts. */
+  leave(names: ReadonlyArray<string>): Line.Claim {
+    this.left = true
+    return { claim: this.own, names: names.slice(0, mostNames) }
+  }
+
+  /** A process claims names. Without any, what it has claimed is given up, by itself or by who waited in vain. */
   add(who: string, names: ReadonlyArray<string>): void {
+    if (who === this.own) this.left = false
     const claim = this.claims.get(who)
     if (claim !== undefined) {
-      if (names.length === 0) this.drop(claim, this.now())
+      if (names.length === 0) this.drop(claim)
       return
     }
     if (names.length === 0) return
@@ -67,46 +77,42 @@ export class Claims {
   }
 
   /** A transaction was applied. */
-  serve({ id, synced }: Commit): void {
+  serve({ at, id, synced }: Line.Commit): void {
     if (this.claims.size === 0) return
     const claim = this.claims.get(id.slice(0, id.indexOf(":")))
     if (claim === undefined || claim.synced === synced) return
     claim.synced = synced
     claim.since = this.now()
-    claim.began = Math.min(claim.began, claim.since)
-    if (--claim.left === 0 || claim.since - claim.began >= slice) this.drop(claim, claim.since)
-  }
-
-  /** Commits of others will take about as long as this one did, in milliseconds. */
-  took(millis: number): void {
-    this.pace = Math.max(1, millis)
+    claim.began = Math.min(claim.began, at)
+    // By what stands in the journal: all must agree, or some would wait for one who is no more at turn.
+    if (--claim.left === 0 || at - claim.began >= slice) this.drop(claim)
   }
 
   /**
-   * After how many milliseconds to look again whether one may write these names; `undefined` when it is nobody else's
-   * turn.
+   * After how many milliseconds to look again whether one may write these names, and who does not take his turn, if
+   * so; `undefined` when it is nobody else's turn.
    */
-  wait(names: ReadonlyArray<string>): number | undefined {
+  wait(names: ReadonlyArray<string>): { readonly millis: number; readonly absent: string | undefined } | undefined {
     const now = this.now()
     let head: Claim | undefined
     let behind = 0
     for (const claim of this.claims.values()) {
       if (claim.who === this.own) break
       if (!names.some((name) => claim.names.has(name))) continue
-      const lostAt = claim.since + patience
       if (head !== undefined) behind++
-      else if (now >= lostAt) this.drop(claim, lostAt)
       else head = claim
     }
-    // Whoever is next looks as often as there may be a commit. The others need not: turns take longer.
-    return head === undefined ? undefined : Math.min(this.pace * Math.max(1, behind * commits / 2), patience)
+    // Whoever is next looks all the time. The others need not: no turn is over sooner.
+    return head === undefined
+      ? undefined
+      : { millis: Math.max(1, behind * commits / 2), absent: now >= head.since + patience ? head.who : undefined }
   }
 
-  /** It was this one's turn until then, and it is that of the next. */
-  private drop(claim: Claim, until: number): void {
+  private drop(claim: Claim): void {
     this.claims.delete(claim.who)
+    const now = this.now()
     for (const other of this.claims.values()) {
-      if ([...claim.names].some((name) => other.names.has(name))) other.since = Math.max(other.since, until)
+      if ([...claim.names].some((name) => other.names.has(name))) other.since = now
     }
   }
 }

@@ -31,8 +31,6 @@ export const make = (options: {
   readonly time: Time
   readonly claims: Claims
   readonly instance: string
-  /** Is told when a claim was left. */
-  readonly claimed: () => void
 }): (
   batch: ReadonlyArray<Transaction>,
   isAwaited: () => boolean
@@ -126,9 +124,7 @@ export const make = (options: {
         if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
         unknown = own.length
-        const began = time.now()
         const { failure, unsynced, ...landing } = yield* store.land(chain, own, seen, () => unknown === 0)
-        claims.took(time.now() - began)
         settled = landing.settled
         waiting = waiting.filter((index) => outcomes[index] === undefined)
         if (unsynced !== undefined) {
@@ -156,8 +152,7 @@ export const make = (options: {
       const lost = [...batch.keys()].filter((index) => outcomes[index] === false && batch[index]!.some(writes))
       losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
       if (lost.length > 0 && losses % claimAt === 0) {
-        yield* claim(chain.journal, instance, namesOf(lost.map((index) => batch[index]!)))
-        options.claimed()
+        yield* claim(chain.journal, claims, namesOf(lost.map((index) => batch[index]!)))
       }
       yield* store.settle(chain)
       const { records } = chain

@@ -14,48 +14,52 @@ import type { Store } from "./store.ts"
 /** In a crowd that is so large or so slow that it takes longer, one tries without being at turn. In milliseconds. */
 const longest = 500
 
-/** Who does not commit for so many milliseconds, or for as long as a commit takes, has no more to commit for now. */
-const idle = 2
-
-/** A claim names no more than so many. */
-const mostNames = 16
+/** Who is answered and does not commit again for so many milliseconds has no more to commit for now. */
+const idle = 5
 
 export interface GiveWay {
   /** Waits while it is the turn of others to write what is in the batch. */
   readonly before: (batch: ReadonlyArray<Transaction>) => Effect.Effect<void, Fault.Fault>
-  /** A batch was judged, or a claim was left: if no batch follows, the others need not wait any more. */
-  readonly after: (left: boolean) => void
+  /** A batch was answered: if no other follows, the others need not wait any more. */
+  readonly after: Effect.Effect<void>
 }
 
 export const make = (options: {
   readonly store: Store
   readonly claims: Claims
-  readonly instance: string
   /** Runs an operation while no other does. */
   readonly turn: <A>(operation: Effect.Effect<A, Fault.Fault>) => Effect.Effect<A, Fault.Fault>
   readonly background: (effect: Effect.Effect<void>) => void
 }): GiveWay => {
-  const { background, claims, instance, store, turn } = options
+  const { background, claims, store, turn } = options
   let batches = 0
 
+  /** Reads on, and says what there is to say to those who wait, too. */
+  const look = (names: ReadonlyArray<string>) =>
+    turn(Effect.flatMap(store.current(true), ({ journal }) => {
+      const wait = claims.wait(names)
+      if (wait === undefined) return Effect.undefined
+      const { absent, millis } = wait
+      // Not just here: those who disagree on whose turn it is would wait for each other.
+      if (absent !== undefined) return Effect.as(leave(journal, { claim: absent, names: [] }), millis)
+      return Effect.as(claims.claimed ? Effect.void : claim(journal, claims, names), millis)
+    }))
+
   const wait = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
-    for (let left = longest; left > 0;) {
-      const millis = claims.wait(names)
+    for (let left = longest; left > 0 && claims.wait(names) !== undefined;) {
+      const millis = yield* look(names)
       if (millis === undefined) return
-      if (!claims.claimed) {
-        yield* turn(Effect.flatMap(store.current(false), ({ journal }) => claim(journal, instance, names)))
-      }
       yield* sleep(millis)
       left -= millis
-      yield* turn(store.current(true))
     }
   })
 
-  // Nobody may be left to wait for one who does not come.
-  const giveUp = turn(Effect.flatMap(
-    store.current(true),
-    ({ journal }) => claims.claimed ? claim(journal, instance, []) : Effect.void
-  ))
+  // Nobody may be left to wait for one who does not come. It may have come while it waited for its own process.
+  const giveUp = (last: number) =>
+    turn(Effect.flatMap(
+      store.current(true),
+      ({ journal }) => batches === last && claims.claimed ? claim(journal, claims, []) : Effect.void
+    ))
 
   return {
     before: (batch) =>
@@ -63,20 +67,23 @@ export const make = (options: {
         batches++
         return claims.none ? Effect.void : wait(namesOf(batch))
       }),
-    after: (left) => {
-      if (!left && !claims.claimed) return
+    after: Effect.sync(() => {
+      if (!claims.claimed) return
       const last = batches
       background(Effect.andThen(
-        sleep(Math.max(idle, claims.pace)),
-        Effect.suspend(() => batches === last ? Effect.ignore(giveUp) : Effect.void)
+        sleep(idle),
+        Effect.suspend(() => batches === last ? Effect.ignore(giveUp(last)) : Effect.void)
       ))
-    }
+    })
   }
 }
 
 /** Leaves a claim, which need not be on disk. */
-export const claim = (journal: Journal, instance: string, names: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.asVoid(journal.append([Line.encode({ claim: instance, names: names.slice(0, mostNames) })]))
+export const claim = (journal: Journal, claims: Claims, names: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.suspend(() => leave(journal, claims.leave(names)))
+
+const leave = (journal: Journal, claim: Line.Claim): Effect.Effect<void> =>
+  Effect.asVoid(journal.append([Line.encode(claim)]))
 
 export const namesOf = (batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
   batch.flatMap((transaction) =>
