@@ -4,8 +4,8 @@
  * **Details**
  *
  * A directory holds an append-only journal, `journal-<n>-<id>.jsonl`, of one JSON line per transaction. The order of the
- * lines decides: a commit appends its lines with one write, reads on to see what became of them, syncs the file and
- * only then answers. What was acknowledged survives a crash of the process, of all processes and of the machine, as
+ * lines decides: a commit appends its lines with one write, syncs the file, sees meanwhile what became of them, and only
+ * then answers. What was acknowledged survives a crash of the process, of all processes and of the machine, as
  * far as the disk keeps what it says it has synced. Nothing that another process wrote is reported before it is synced,
  * and nothing is acknowledged into a file that was removed or replaced.
  *
@@ -26,8 +26,8 @@
  * stays so, and a process whose clock is wrong does no harm. Processes agree on it to within a few milliseconds; commits
  * are judged by the times that stand in the journal, the same for all.
  *
- * Processes that are busy on the same scope take turns: who was refused leaves a claim in the journal, and the others
- * let him go first before long.
+ * Processes that are busy on the same scope take turns: who was refused again and again leaves a claim in the journal,
+ * and from then on each commits a few times in a row while the others wait.
  *
  * **Gotchas**
  *
@@ -65,6 +65,7 @@ import * as Commit from "./internal/file/commit.ts"
 import * as Compaction from "./internal/file/compaction.ts"
 import * as Directory from "./internal/file/directory.ts"
 import * as Fault from "./internal/file/fault.ts"
+import * as GiveWay from "./internal/file/giveWay.ts"
 import * as Poll from "./internal/file/poll.ts"
 import * as Store from "./internal/file/store.ts"
 import * as Time from "./internal/file/time.ts"
@@ -140,7 +141,7 @@ export const make: (
       Effect.mapError((fault: Fault.Fault) => Fault.toDriverError(fault, operation))
     yield* named("open")(turn(directory.create))
     const time = Time.make(clock, yield* directory.time)
-    const claims = new Claims(instance, time.now)
+    const claims = new Claims(instance, GiveWay.now)
     const store = Store.make({
       fs,
       directory,
@@ -161,6 +162,7 @@ export const make: (
 
     /** The records that were committed before now, all of them on disk. */
     const settled = Effect.tap(store.current(true), store.settle)
+    const giveWay = GiveWay.make({ store, claims, turn, background })
     const commit = Commit.make({ store, time, claims, instance })
     const polling = yield* RcRef.make({
       acquire: Effect.forkScoped(Poll.make({
@@ -200,7 +202,12 @@ export const make: (
         )),
       commit: (batch) =>
         named("commit")(
-          inTurn((isAwaited) => Effect.tap(commit(batch, isAwaited), () => Effect.sync(compaction.look)))
+          giveWay.before(batch).pipe(
+            Effect.andThen(
+              inTurn((isAwaited) => Effect.tap(commit(batch, isAwaited), () => Effect.sync(compaction.look)))
+            ),
+            Effect.ensuring(giveWay.after)
+          )
         ),
       changes: (names) =>
         Stream.suspend(() =>

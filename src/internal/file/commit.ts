@@ -1,16 +1,16 @@
 /**
- * Commits batches: appends a line for each transaction, reads on to see what became of it, syncs, and only then tells.
+ * Commits batches: appends a line for each transaction, sees what became of it while it is synced, and only then tells.
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Answer from "./answer.ts"
 import { atOnce } from "./bytes.ts"
-import { type Claims, patience } from "./claims.ts"
+import type { Claims } from "./claims.ts"
 import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
+import { claim, namesOf } from "./giveWay.ts"
 import type * as Journal from "./journal.ts"
 import * as Line from "./line.ts"
 import type { Chain, Store } from "./store.ts"
@@ -41,19 +41,6 @@ export const make = (options: {
   let contended = false
   // How often in a row others were first.
   let losses = 0
-
-  /** Lets somebody else commit first, who must not take too long. */
-  const giveWay = Effect.fnUntraced(function*(ahead: string, seen: Journal.Seen) {
-    for (let waited = 0;; waited++) {
-      const chain = yield* store.current(true, seen)
-      if (!claims.waitsFor(ahead)) return chain
-      if (waited >= patience) {
-        claims.drop(ahead)
-        return chain
-      }
-      yield* pause
-    }
-  })
 
   return (batch, isAwaited) => {
     const outcomes: Array<Outcome> = batch.map(() => undefined)
@@ -121,13 +108,8 @@ export const make = (options: {
       )
       let fresh = contended || waiting.length === 0
       let chain = yield* store.current(fresh, seen)
-      const ahead = claims.ahead(namesOf(waiting, batch))
-      if (ahead !== undefined) {
-        chain = yield* giveWay(ahead, seen)
-        fresh = true
-      }
-      const began = time.now()
-      if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, began))) {
+      const now = time.now()
+      if (!fresh && !waiting.every((index) => chain.records.accepts(batch[index]!, now))) {
         // What looks stale may be newer than what was read so far.
         chain = yield* store.current(true, seen)
         fresh = true
@@ -170,18 +152,16 @@ export const make = (options: {
       const lost = [...batch.keys()].filter((index) => outcomes[index] === false && batch[index]!.some(writes))
       losses = outcomes.includes(true) ? 0 : lost.length > 0 ? losses + 1 : losses
       if (lost.length > 0 && losses % claimAt === 0) {
-        yield* chain.journal.append([
-          Line.encode({ claim: instance, names: [...namesOf(lost, batch)].slice(0, mostNames) })
-        ])
+        yield* claim(chain.journal, claims, namesOf(lost.map((index) => batch[index]!)))
       }
       yield* store.settle(chain)
       const { records } = chain
-      const now = time.now()
-      for (const [index, transaction] of batch.entries()) outcomes[index] ??= records.accepts(transaction, now)
+      const told = time.now()
+      for (const [index, transaction] of batch.entries()) outcomes[index] ??= records.accepts(transaction, told)
       const refused = [...batch.keys()].filter((index) => outcomes[index] === false)
       const current = Answer.take(
-        refused.flatMap((index) => batch[index]!.map(({ name }) => records.view(name, now))),
-        now
+        refused.flatMap((index) => batch[index]!.map(({ name }) => records.view(name, told))),
+        told
       )
       return Effect.map(current, (answers): Answers => {
         let at = 0
@@ -214,17 +194,6 @@ const textLength = (transaction: Transaction): number =>
 
 /** Every so many refusals in a row a claim is made. */
 const claimAt = 2
-const mostNames = 16
-
-// Other processes are waited for, and these do not follow the clock of a test.
-const pause = Effect.provideService(Effect.sleep("1 millis"), Clock.Clock, Clock.Clock.defaultValue())
-
-const namesOf = function*(indices: ReadonlyArray<number>, batch: ReadonlyArray<Transaction>): Iterable<string> {
-  for (const index of indices) {
-    for (const { name } of batch[index]!) yield name
-  }
-}
-
 const committed: Verdict = { committed: true }
 
 const writes = (write: Write): boolean => write.next !== undefined

@@ -93,7 +93,7 @@ export const make = (options: {
         apply: (line, segment, position, bytes) => {
           time.see(line.at)
           const applied = records.apply(line, segment, position, bytes)
-          if (applied) claims.serve(line.id)
+          if (applied) claims.serve(line)
           return applied
         },
         // What happened before the store was opened is over.

@@ -1,0 +1,95 @@
+/**
+ * Waits for one's turn, before one commits and while others may read.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Transaction } from "../../Driver.ts"
+import { steady } from "../steady.ts"
+import type { Claims } from "./claims.ts"
+import type * as Fault from "./fault.ts"
+import type { Journal } from "./journal.ts"
+import * as Line from "./line.ts"
+import type { Store } from "./store.ts"
+
+/** In a crowd that is so large or so slow that it takes longer, one tries without being at turn. In milliseconds. */
+const longest = 500
+
+/** Who is answered and does not commit again for so many milliseconds has no more to commit for now. */
+const idle = 5
+
+export interface GiveWay {
+  /** Waits while it is the turn of others to write what is in the batch. */
+  readonly before: (batch: ReadonlyArray<Transaction>) => Effect.Effect<void, Fault.Fault>
+  /** A batch was answered: if no other follows, the others need not wait any more. */
+  readonly after: Effect.Effect<void>
+}
+
+export const make = (options: {
+  readonly store: Store
+  readonly claims: Claims
+  /** Runs an operation while no other does. */
+  readonly turn: <A>(operation: Effect.Effect<A, Fault.Fault>) => Effect.Effect<A, Fault.Fault>
+  readonly background: (effect: Effect.Effect<void>) => void
+}): GiveWay => {
+  const { background, claims, store, turn } = options
+  let batches = 0
+
+  /** Reads on, and says what there is to say to those who wait, too. */
+  const look = (names: ReadonlyArray<string>) =>
+    turn(Effect.flatMap(store.current(true), ({ journal }) => {
+      const wait = claims.wait(names)
+      if (wait === undefined) return Effect.undefined
+      const { absent, millis } = wait
+      // Not just here: those who disagree on whose turn it is would wait for each other.
+      if (absent !== undefined) return Effect.as(leave(journal, { claim: absent, names: [] }), millis)
+      return Effect.as(claims.claimed ? Effect.void : claim(journal, claims, names), millis)
+    }))
+
+  const wait = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+    for (let left = longest; left > 0 && claims.wait(names) !== undefined;) {
+      const millis = yield* look(names)
+      if (millis === undefined) return
+      yield* sleep(millis)
+      left -= millis
+    }
+  })
+
+  // Nobody may be left to wait for one who does not come. It may have come while it waited for its own process.
+  const giveUp = (last: number) =>
+    turn(Effect.flatMap(
+      store.current(true),
+      ({ journal }) => batches === last && claims.claimed ? claim(journal, claims, []) : Effect.void
+    ))
+
+  return {
+    before: (batch) =>
+      Effect.suspend(() => {
+        batches++
+        return claims.none ? Effect.void : wait(namesOf(batch))
+      }),
+    after: Effect.sync(() => {
+      if (!claims.claimed) return
+      const last = batches
+      background(Effect.andThen(
+        sleep(idle),
+        Effect.suspend(() => batches === last ? Effect.ignore(giveUp(last)) : Effect.void)
+      ))
+    })
+  }
+}
+
+/** Leaves a claim, which need not be on disk. */
+export const claim = (journal: Journal, claims: Claims, names: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.suspend(() => leave(journal, claims.leave(names)))
+
+const leave = (journal: Journal, claim: Line.Claim): Effect.Effect<void> =>
+  Effect.asVoid(journal.append([Line.encode(claim)]))
+
+export const namesOf = (batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
+  batch.flatMap((transaction) =>
+    transaction.some(({ next }) => next !== undefined) ? transaction.map(({ name }) => name) : []
+  )
+
+// Other processes are waited for, and these do not follow the clock of a test.
+export const now = steady(Clock.Clock.defaultValue())
+const sleep = (millis: number) => Effect.provideService(Effect.sleep(millis), Clock.Clock, Clock.Clock.defaultValue())
