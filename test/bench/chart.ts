@@ -28,7 +28,7 @@ export interface Chart {
   readonly panels: ReadonlyArray<Panel>
 }
 
-const size = { width: 500, height: 300, left: 58, right: 190, top: 34, bottom: 46 }
+const size = { width: 520, height: 300, left: 58, right: 210, top: 34, bottom: 46 }
 
 const style = `
 text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #57606a }

@@ -22,8 +22,9 @@ const peers: { readonly [store in Store]: ReadonlyArray<string> } = {
   mysql: ["UPDATE n = n + 1", "SELECT … FOR UPDATE", "version column"]
 }
 
-/** Of what everybody waited for, the part of which the picture shows the time: up to all but one in 10 000. */
+/** Of what everybody waited for, the part of which the picture shows the time: from one in 100 up to all but one in 10 000. */
 const parts = Array.from({ length: 41 }, (_, i) => 1 - 10 ** (-i / 10))
+const fastest = 0.01
 
 /** All groups in turns. */
 const measure = Effect.fnUntraced(
@@ -101,12 +102,12 @@ export const crowds: Part = Effect.fnUntraced(function*({ quick }, stores) {
         label: "of 100 updates so many take",
         // The picture counts those that take longer.
         ticks: [1, 10, 100, 1_000, 10_000],
-        tick: (value) => value === 1 ? "all" : `${Number((100 / value).toPrecision(3))}`
+        tick: (value) => value === 1 ? "99" : `${Number((100 / value).toPrecision(3))}`
       },
       y: { label: "at least so many ms", tick: short },
       series: [crowd, ...others].map((group, i) => ({
         name: group.contender,
-        points: parts.map((part) => [1 / (1 - part), slowest(of(group), part)] as const),
+        points: parts.map((part) => [1 / (1 - part), slowest(of(group), Math.max(part, fastest))] as const),
         ours: i === 0
       }))
     })
