@@ -8,9 +8,9 @@ const crashes = { test: "test/file/crashes.test.ts" }
 export const file: ReadonlyArray<Mutant> = [
   {
     name: "file: the answer does not wait for the sync",
-    file: "src/internal/file/commit.ts",
-    edits: [["      yield* store.settle(chain)\n", ""]],
-    killers: [tests, crashes]
+    file: "src/internal/file/journal.ts",
+    edits: [["Effect.result(file.sync)", "Effect.result(Effect.void)"]],
+    killers: [crashes, tests]
   },
   {
     name: "file: what comes after the seal is applied, too",
@@ -39,10 +39,7 @@ export const file: ReadonlyArray<Mutant> = [
   {
     name: "file: after a sync that failed all goes on as before",
     file: "src/internal/file/store.ts",
-    edits: [[
-      "yield* Effect.onError(journal.sync, () => distrust(journal))\n        if",
-      "yield* journal.sync\n        if"
-    ]],
+    edits: [["unsynced === undefined ? Effect.void : distrust(journal)", "Effect.void"]],
     killers: [faults]
   },
   {
