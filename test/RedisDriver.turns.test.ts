@@ -133,7 +133,6 @@ describe("writers of one scope in Redis", () => {
       yield* setUser(
         server,
         `~${prefix}*`,
-        "resetchannels",
         "+evalsha",
         "+eval",
         "+getrange",
