@@ -12,7 +12,8 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict, type Write } from "./Driver.ts"
-import { Claims, Machine } from "./internal/memory/claims.ts"
+import { Machine } from "./internal/machine.ts"
+import { Claims } from "./internal/memory/claims.ts"
 import { Watchers } from "./internal/watchers.ts"
 import * as Storage from "./Storage.ts"
 
@@ -126,7 +127,7 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     }
     if (lasts === Infinity) expiring.delete(name)
     else expiring.add(name)
-    if (expiring.size > 0) sweep(now)
+    sweep(now)
     watchers.hint(name)
   }
 

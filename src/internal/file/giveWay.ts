@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Transaction } from "../../Driver.ts"
+import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Claims } from "./claims.ts"
 import type * as Fault from "./fault.ts"
@@ -91,5 +92,5 @@ export const namesOf = (batch: ReadonlyArray<Transaction>): ReadonlyArray<string
   )
 
 // Other processes are waited for, and these do not follow the clock of a test.
-export const now = steady(Clock.Clock.defaultValue())
-const sleep = (millis: number) => Effect.provideService(Effect.sleep(millis), Clock.Clock, Clock.Clock.defaultValue())
+export const now = steady(machine)
+const sleep = (millis: number) => Effect.provideService(Effect.sleep(millis), Clock.Clock, machine)

@@ -1,5 +1,4 @@
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Transaction } from "../../Driver.ts"
 import { steady } from "../steady.ts"
@@ -10,11 +9,6 @@ import { steady } from "../steady.ts"
  */
 const lapse = 25
 const machineLapse = 250
-
-/** The clock of the machine, whatever clock a program was given. */
-export const Machine = Context.Reference<Clock.Clock>("effect-scoped/internal/memory/Machine", {
-  defaultValue: () => Context.get(Context.empty(), Clock.Clock)
-})
 
 interface Claim {
   readonly writer: string

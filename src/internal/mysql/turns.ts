@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Mysql from "mysql2"
 import type { Verdict, Write } from "../../Driver.ts"
+import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Alarm } from "./alarm.ts"
 import { type Connections, raw } from "./connections.ts"
@@ -74,7 +75,6 @@ export const make = ({ alarm, connections, fork, table }: {
   readonly table: string
 }) => {
   // The clock of a test may stand still, and a turn must end.
-  const machine = Clock.Clock.defaultValue()
   const now = steady(machine)
   const crowds = new Map<string, Crowd>()
   // A server may have no such locks, or not here.

@@ -2,11 +2,11 @@
  * Turns at the scopes that others want as well: who was refused again and again asks for one on a channel beside the
  * scope. Where nobody does, nothing is sent, and no connection is opened.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import type { Transaction } from "../../Driver.ts"
+import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function*(env: {
   const scope = yield* Effect.scope
   const run = yield* FiberSet.makeRuntime<never>()
   // Turns are about processes and servers that are real, whatever clock the program goes by.
-  const now = steady(Clock.Clock.defaultValue())
+  const now = steady(machine)
   const crowds = new Map<string, Crowd>()
   const lanes = Array.from({ length: most }, (_, i) => `turns ${i}`)
   let subscriptions: Subscriptions.Subscriptions | undefined

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict } from "../../Driver.ts"
-import { Machine } from "../../internal/memory/claims.ts"
+import { Machine } from "../../internal/machine.ts"
 import * as MemoryDriver from "../../MemoryDriver.ts"
 import type { World } from "./world.ts"
 
