@@ -2,18 +2,16 @@
  * Random programs over a few scopes, whose states are the list of the operations that made them: nothing can be lost,
  * be done twice or be seen too early without an answer that tells.
  */
-import { Effect, Random, Result, Schedule, Schema, Stream } from "effect"
+import { Effect, Random, Schedule, Schema, Stream } from "effect"
 import { type MemoryDriver, Scoped, type Storage } from "effect-scoped"
 import { ConflictError, type ScopedError } from "effect-scoped/ScopedError"
 import { type Linearizability, Simulation } from "effect-scoped/testing"
+import * as Logs from "./logs.ts"
 
 type Name = "plain" | "other" | "short" | typeof many[number]
 
-type Log = ReadonlyArray<number>
-
 export type Operation =
-  | { readonly do: "append" | "abort" | "remove" | "get" | "expire"; readonly to: Name; readonly id: number }
-  | { readonly do: "both" | "copy" | "getBoth"; readonly from: Name; readonly to: Name; readonly id: number }
+  | Logs.Operation<Name>
   | { readonly do: "list" }
   /** What the store holds after it has lost its last commits. */
   | { readonly do: "failover"; readonly left: State }
@@ -111,85 +109,24 @@ const small = Effect.map(
   (dataBytes): MemoryDriver.Options => ({ limits: { dataBytes } })
 )
 
-export type Answer = ReadonlyArray<Log> | ReadonlyArray<string> | Log | { readonly aborted: Log } | undefined
+export type Answer = Logs.Answer | ReadonlyArray<string>
 
 /** The answer to an operation is what it found. */
 const run = (operation: Operation): Effect.Effect<Answer, ScopedError, Storage.Storage> => {
-  if (operation.do === "failover") return Effect.undefined
+  if (operation.do === "failover") return Effect.succeed(null)
   if (operation.do === "list") return Effect.map(Stream.runCollect(Scoped.names()), (names) => names.toSorted())
-  const { id, to } = operation
-  switch (operation.do) {
-    case "append":
-      return Scoped.update(scopes[to], (log) => [log, [...log, id]])
-    case "abort":
-      return Scoped.updateResult(
-        scopes[to],
-        (log): Result.Result<readonly [Log, Log], { readonly aborted: Log }> => Result.fail({ aborted: log })
-      ).pipe(
-        Effect.catchIf(
-          (error): error is { readonly aborted: Log } => "aborted" in error,
-          Effect.succeed
-        )
-      )
-    case "remove":
-      return Effect.as(Scoped.remove(scopes[to]), undefined)
-    case "get":
-      return Scoped.get(scopes[to])
-    case "expire":
-      return Effect.undefined
-    case "both":
-      return Scoped.update(Scoped.all([scopes[operation.from], scopes[to]]), ([one, other]) => [
-        [one, other],
-        [[...one, id], [...other, id]]
-      ])
-    case "copy":
-      return Scoped.update(Scoped.all([scopes[operation.from], scopes[to]]), ([one, other]) => [
-        [one, other],
-        [one, [...other, id]]
-      ])
-    case "getBoth":
-      return Scoped.get(Scoped.all([scopes[operation.from], scopes[to]]))
-  }
+  return Logs.run(operation, (name) => scopes[name])
 }
 
-/** What is stored: nothing where a scope holds nothing. */
-type State = { readonly [name in Name]?: Log }
-
-const without = (state: State, name: Name): State => {
-  const { [name]: _, ...rest } = state
-  return rest
-}
-
-const reading = new Set<Operation["do"]>(["get", "getBoth", "abort", "list"])
+type State = Logs.State<Name>
 
 const model: Linearizability.Model<State, Operation, Answer> = {
   initial: {},
-  reads: (operation) => reading.has(operation.do),
+  reads: (operation) => operation.do === "list" || Logs.isRead(operation),
   step: (state, operation) => {
-    if (operation.do === "failover") return [undefined, operation.left]
+    if (operation.do === "failover") return [null, operation.left]
     if (operation.do === "list") return [Object.keys(state).toSorted(), state]
-    const { id, to } = operation
-    const log = state[to] ?? []
-    switch (operation.do) {
-      case "append":
-        return [log, { ...state, [to]: [...log, id] }]
-      case "abort":
-        return [{ aborted: log }, state]
-      case "get":
-        return [log, state]
-      case "remove":
-      case "expire":
-        return [undefined, without(state, to)]
-      case "both": {
-        const { from } = operation
-        const found = state[from] ?? []
-        return [[found, log], { ...state, [from]: [...found, id], [to]: [...log, id] }]
-      }
-      case "copy":
-        return [[state[operation.from] ?? [], log], { ...state, [to]: [...log, id] }]
-      case "getBoth":
-        return [[state[operation.from] ?? [], log], state]
-    }
+    return Logs.step(state, operation)
   }
 }
 
@@ -214,10 +151,10 @@ const touched = (operation: Operation): ReadonlyArray<string> =>
   "from" in operation ? [operation.from, operation.to] : "to" in operation ? [operation.to] : []
 
 const left = (stored: (name: string) => string | null): State => {
-  const state: { [name in Name]?: Log } = {}
+  const state: { [name in Name]?: Logs.Log } = {}
   for (const name of names) {
     const text = stored(name)
-    if (text !== null) state[name] = JSON.parse(text) as Log
+    if (text !== null) state[name] = JSON.parse(text) as Logs.Log
   }
   return state
 }
@@ -226,11 +163,11 @@ const left = (stored: (name: string) => string | null): State => {
 const twice = ({ history }: Simulation.Run<Operation, Answer>): string | undefined => {
   const made = new Map<number, number>()
   for (const input of new Set(history.map(({ input }) => input))) {
-    if ("id" in input && !reading.has(input.do)) made.set(input.id, (made.get(input.id) ?? 0) + 1)
+    if ("id" in input && !Logs.isRead(input)) made.set(input.id, (made.get(input.id) ?? 0) + 1)
   }
   for (const { input, outcome } of history) {
     if (input.do !== "get" || outcome._tag !== "Answered") continue
-    const log = outcome.output as Log
+    const log = outcome.output as Logs.Log
     const again = log.find((id, i) => log.indexOf(id) !== i && made.get(id) === 1)
     if (again !== undefined) return `${again} is twice in ${input.to}: ${JSON.stringify(log)}`
   }

@@ -1,7 +1,8 @@
 /** What must hold of the merged history of a round. */
 import { Linearizability } from "effect-scoped/testing"
+import { type Answer, isRead, type Log } from "../logs.ts"
 import type { Event } from "./workers.ts"
-import { type Answer, appendsTo, isRead, lifetime, type Log, model, type Name, type Operation } from "./workload.ts"
+import { appendsTo, lifetime, model, type Name, type Operation } from "./workload.ts"
 
 type Call = Linearizability.Call<Operation, Answer>
 

@@ -1,5 +1,6 @@
 /** What the processes of the campaign tell each other: one line of JSON each. */
-import type { Answer, Operation } from "./workload.ts"
+import type { Answer } from "../logs.ts"
+import type { Operation } from "./workload.ts"
 
 /** How a worker reaches the store: the options of the driver. */
 export interface Place {
