@@ -36,10 +36,13 @@ describe("writers of one scope", () => {
         const a = yield* writer(near === 0 ? driver : away(driver, near))
         const b = yield* writer(far === 0 ? driver : away(driver, far))
         const alone = yield* writer(far === 0 ? yield* MemoryDriver.make() : away(yield* MemoryDriver.make(), far))
-        yield* Effect.all([a.busy, b.busy], { concurrency: 2 }).pipe(Effect.timeoutOption("1 second"))
-        yield* alone.busy.pipe(Effect.timeoutOption("1 second"))
-        // A quarter of its fair share, which is half of what it could do alone: another moment of a busy machine.
-        assert.isAtLeast(b.counted.done, alone.counted.done / 16, `${near} and ${far} ms away`)
+        // By turns, so that both meet the same load of the machine.
+        for (let round = 0; round < 5; round++) {
+          yield* Effect.all([a.busy, b.busy], { concurrency: 2 }).pipe(Effect.timeoutOption("200 millis"))
+          yield* alone.busy.pipe(Effect.timeoutOption("200 millis"))
+        }
+        // Half of its fair share, which is half of what it could do alone, and room for a busy machine.
+        assert.isAtLeast(b.counted.done, alone.counted.done / 8, `${near} and ${far} ms away`)
         assert.isAtLeast(a.counted.done, b.counted.done / 4)
       }
     }))
