@@ -3,20 +3,13 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Random } from "effect"
 import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
-import { counter, prefix, setUser, stored } from "./redis/helpers.ts"
+import { commits, counter, prefix, setUser, stored } from "./redis/helpers.ts"
 import { type RedisServer, redisServer } from "./servers/redis.ts"
 
 const accounts = ["a", "b", "c", "d", "e", "f"]
 
 const rights = [
-  "+evalsha",
-  "+eval",
-  "+getrange",
-  "+strlen",
-  "+exists",
-  "+pttl",
-  "+set",
-  "+del",
+  ...commits,
   "+publish",
   "+spublish",
   "+subscribe",

@@ -7,7 +7,7 @@ import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import type { DriverError, ScopedError } from "../src/ScopedError.ts"
 import * as Storage from "../src/Storage.ts"
-import { counter, driver, prefix, record, setUser } from "./redis/helpers.ts"
+import { commits, counter, driver, prefix, record, setUser } from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
 import { connect, redisCluster, redisServer, until } from "./servers/redis.ts"
 
@@ -133,14 +133,7 @@ describe("writers of one scope in Redis", () => {
       yield* setUser(
         server,
         `~${prefix}*`,
-        "+evalsha",
-        "+eval",
-        "+getrange",
-        "+strlen",
-        "+exists",
-        "+pttl",
-        "+set",
-        "+del",
+        ...commits,
         "+ping",
         "+info"
       )

@@ -3,13 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, Schema } from "effect"
 import { Scoped } from "effect-scoped"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
-import { spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFile } from "node:fs/promises"
 import { layer, stored } from "./redis/helpers.ts"
 import { mysqlServer, query } from "./servers/mysql.ts"
 import { flags, redisReplica, type RedisServer, redisServer, until } from "./servers/redis.ts"
-import { freePort, temporaryDirectory } from "./servers/server.ts"
+import { binary, freePort, temporaryDirectory } from "./servers/server.ts"
 
 const Count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
 
@@ -62,21 +62,20 @@ describe("a replica of Redis that is promoted", () => {
     }))
 })
 
-const hasStrace = spawnSync("strace", ["--version"]).status === 0
-
 /** How often a process syncs files while something is done. */
 const syncsOf = Effect.fnUntraced(function*<A, E>(pid: number, during: Effect.Effect<A, E>) {
   const log = `${yield* temporaryDirectory}/syncs`
+  const strace = yield* binary(["strace"], "strace")
   yield* Effect.scoped(Effect.gen(function*() {
-    const strace = yield* Effect.acquireRelease(
-      Effect.sync(() => spawn("strace", ["-f", "-e", "trace=fsync,fdatasync", "-o", log, "-p", String(pid)])),
-      (strace) =>
+    const tracer = yield* Effect.acquireRelease(
+      Effect.sync(() => spawn(strace, ["-f", "-e", "trace=fsync,fdatasync", "-o", log, "-p", String(pid)])),
+      (tracer) =>
         Effect.promise(async () => {
-          const ended = once(strace, "exit")
-          if (strace.kill("SIGTERM")) await ended
+          const ended = once(tracer, "exit")
+          if (tracer.kill("SIGTERM")) await ended
         })
     )
-    yield* Effect.promise(() => once(strace.stderr, "data"))
+    yield* Effect.promise(() => once(tracer.stderr, "data"))
     yield* during
   }))
   return (yield* Effect.promise(() => readFile(log, "utf8"))).match(/(fsync|fdatasync)\(/g)?.length ?? 0
@@ -102,7 +101,7 @@ describe("a Redis server with an append-only file", () => {
   }
 
   // What an update survives when the machine loses its power is what was synced before it was acknowledged.
-  it.live.skipIf(!hasStrace)(
+  it.live(
     "syncs before each acknowledgement with \"always\", and later with \"everysec\"",
     () =>
       Effect.gen(function*() {

@@ -71,6 +71,9 @@ export const counter = (name: string) => Scoped.make(name, { schema: Schema.Int,
 
 export const increment = Scoped.update((count: number) => [count + 1, count + 1] as const)
 
+/** What a user must be able to do who commits and tells nobody. */
+export const commits = ["+evalsha", "+eval", "+getrange", "+strlen", "+exists", "+pttl", "+set", "+del"]
+
 /** Makes the user "app", with the password "secret", and with those of the rules that the server knows. */
 export const setUser = Effect.fnUntraced(function*(server: RedisServer, ...rules: ReadonlyArray<string>) {
   const known = yield* version(server)
