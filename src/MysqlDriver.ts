@@ -66,7 +66,6 @@ import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -77,7 +76,8 @@ import * as Stream from "effect/Stream"
 import type * as Mysql from "mysql2"
 import type * as MysqlPromise from "mysql2/promise"
 import type { Driver } from "./Driver.ts"
-import * as Alarm from "./internal/mysql/alarm.ts"
+import * as Background from "./internal/background.ts"
+import { Deadlines } from "./internal/deadlines.ts"
 import * as Commit from "./internal/mysql/commit.ts"
 import * as Connections from "./internal/mysql/connections.ts"
 import * as Fault from "./internal/mysql/fault.ts"
@@ -176,8 +176,12 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const server = Server.make({ clock, connections, tables, create: options.createTable ?? true })
     const queries = Queries.make({ clock, connections, tables })
     const hints = Hints.make({ clock, connections, tables })
-    const alarm = yield* Alarm.make(clock)
-    const fork = yield* FiberSet.makeRuntime<never>()
+    const fork = yield* Background.make
+    const deadlines = new Deadlines({
+      now: () => clock.currentTimeMillisUnsafe(),
+      fork,
+      soon: yield* Background.soon
+    })
 
     const query = <A>(
       operation: DriverError["operation"],
@@ -216,7 +220,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       Effect.forkScoped
     )
     const commit = Commit.make({
-      alarm,
+      deadlines,
       fork,
       clock,
       connections,

@@ -6,9 +6,10 @@ import * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 import type { Driver, Record, Transaction, Verdict } from "../../Driver.ts"
 import { DriverError } from "../../ScopedError.ts"
+import type { Fork, Soon } from "../background.ts"
+import { Deadlines } from "../deadlines.ts"
 import { shown } from "../state/fault.ts"
-import type { Fork } from "./background.ts"
-import { Deadlines } from "./deadlines.ts"
+import { steady } from "../steady.ts"
 import { traced } from "./trace.ts"
 
 /** A driver as the engine trusts it: every call ends in time, and nothing but a `DriverError` comes out of it. */
@@ -39,13 +40,14 @@ export const make = (
     readonly timeout: Duration.Duration
     readonly clock: Clock.Clock
     readonly fork: Fork
-    /** Runs a task when what runs now is done. */
-    readonly soon: (task: () => void) => void
+    readonly soon: Soon
   }
 ): Calls => {
   type Operation = "read" | "commit"
 
-  const deadlines = new Deadlines({ timeout, clock, fork, soon })
+  const now = steady(clock)
+  const millis = Duration.toMillis(timeout)
+  const deadlines = new Deadlines({ now, fork, soon })
 
   const error = (
     operation: DriverError["operation"],
@@ -73,7 +75,7 @@ export const make = (
       Exit.isSuccess(exit) ? exit.value : toError(operation, exit.cause)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return valueOf(exit)
-    const deadline = deadlines.begin(() => {
+    const deadline = deadlines.begin(now() + millis, () => {
       later(error(
         operation,
         "Timeout",
@@ -82,7 +84,7 @@ export const make = (
       fiber.interruptUnsafe()
     })
     fiber.addObserver((exit) => {
-      if (deadline.ended) return
+      if (deadline.list === undefined) return
       deadlines.end(deadline)
       later(valueOf(exit))
     })

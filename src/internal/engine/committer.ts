@@ -6,10 +6,10 @@ import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
 import type { Driver } from "../../Driver.ts"
+import type { Fork, Soon } from "../background.ts"
 import * as Name from "../name.ts"
 import { steady } from "../steady.ts"
 import { Again } from "./again.ts"
-import type { Fork } from "./background.ts"
 import type { Answers, Calls } from "./calls.ts"
 import { stopwatch } from "./elapsed.ts"
 import { Flights } from "./flights.ts"
@@ -48,7 +48,7 @@ export class Committer {
   private readonly clock: Clock.Clock
   private readonly elapsed: () => number
   private readonly steady: () => number
-  private readonly soon: (task: () => void) => void
+  private readonly soon: Soon
   private readonly tick: () => number
   private readonly gather: Gather
   private readonly again: Again
@@ -63,8 +63,7 @@ export class Committer {
       readonly clock: Clock.Clock
       readonly metrics: Metrics.Metrics
       readonly fork: Fork
-      /** Runs a task when what runs now is done. */
-      readonly soon: (task: () => void) => void
+      readonly soon: Soon
       readonly tick: () => number
       readonly options: Options
     }

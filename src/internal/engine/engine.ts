@@ -6,13 +6,12 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { constUndefined } from "effect/Function"
 import * as Result from "effect/Result"
-import * as Scheduler from "effect/Scheduler"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Driver } from "../../Driver.ts"
 import { type DriverError, ProductError, type ScopedError } from "../../ScopedError.ts"
+import * as Background from "../background.ts"
 import * as Name from "../name.ts"
-import * as Background from "./background.ts"
 import * as Calls from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import * as Committer from "./committer.ts"
@@ -47,8 +46,7 @@ export interface Engine {
 export const make = Effect.fnUntraced(function*(driver: Driver, options: Options) {
   const clock = yield* Clock.Clock
   const fork = yield* Background.make
-  const dispatcher = (yield* Scheduler.Scheduler).makeDispatcher()
-  const soon = (task: () => void) => dispatcher.scheduleTask(task, 0)
+  const soon = yield* Background.soon
   const calls = Calls.make({ driver, timeout: options.timeout, clock, fork, soon })
   // A logical clock: what began at a later tick began later.
   let ticks = 0

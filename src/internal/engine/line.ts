@@ -1,17 +1,15 @@
+import { List, type Node } from "../list.ts"
 import type { Update } from "./update.ts"
 
 /** An update's place in a line. */
-export interface Place {
+export interface Place extends Node<Place> {
   readonly update: Update
-  line: Line | undefined
-  before: Place | undefined
-  after: Place | undefined
 }
 
 /** A place for an update that waits in several lines at once. */
 export class OtherPlace implements Place {
   readonly update: Update
-  line: Line | undefined = undefined
+  list: List<Place> | undefined = undefined
   before: Place | undefined = undefined
   after: Place | undefined = undefined
 
@@ -20,37 +18,17 @@ export class OtherPlace implements Place {
   }
 }
 
-/** A first-in first-out line of updates. Whoever leaves it is gone from it at once. */
-export class Line {
-  first: Place | undefined = undefined
-  private last: Place | undefined = undefined
-
+/** A first-in first-out line of updates. */
+export class Line extends List<Place> {
   get head(): Update | undefined {
     return this.first?.update
   }
 
   push(place: Place): void {
-    place.line = this
-    place.before = this.last
-    if (this.last === undefined) this.first = place
-    else this.last.after = place
-    this.last = place
+    this.insert(place, this.last)
   }
 
   unshift(place: Place): void {
-    place.line = this
-    place.after = this.first
-    if (this.first === undefined) this.last = place
-    else this.first.before = place
-    this.first = place
-  }
-
-  remove(place: Place): void {
-    if (place.line !== this) return
-    if (place.before === undefined) this.first = place.after
-    else place.before.after = place.after
-    if (place.after === undefined) this.last = place.before
-    else place.after.before = place.before
-    place.line = place.before = place.after = undefined
+    this.insert(place, undefined)
   }
 }

@@ -68,7 +68,7 @@ export class Lines {
     }
     if (update.phase === "waiting") {
       update.phase = "settled"
-      if (update.line !== undefined) this.waiting--
+      if (update.list !== undefined) this.waiting--
       update.cells.forEach((cell, i) => {
         cell.line.remove(update.place(i))
         this.offer(cell)

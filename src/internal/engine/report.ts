@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { DriverError } from "../../ScopedError.ts"
-import type { Fork } from "./background.ts"
+import type { Fork } from "../background.ts"
 import type { Lane } from "./lanes.ts"
 
 /** Tells in the log what keeps updates waiting: once when it begins and once when it is over. */

@@ -5,9 +5,10 @@ import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
 import type { DriverError } from "../../ScopedError.ts"
+import type { List } from "../list.ts"
 import { about } from "./calls.ts"
 import type { Cell } from "./cell.ts"
-import { type Line, OtherPlace, type Place } from "./line.ts"
+import { OtherPlace, type Place } from "./line.ts"
 import type { Lines } from "./lines.ts"
 import type { Step } from "./schedules.ts"
 import { samePart, type Target } from "./target.ts"
@@ -58,7 +59,7 @@ export class Update extends Effectable.Class<void> implements Place {
   attempts: Attempts | undefined = undefined
   /** Set by an interrupted caller whose update is in flight: it is waited for, but not run again. */
   abandoned: (() => void) | undefined = undefined
-  line: Line | undefined = undefined
+  list: List<Place> | undefined = undefined
   before: Place | undefined = undefined
   after: Place | undefined = undefined
   private readonly lines: Lines

@@ -9,8 +9,8 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type { Transaction, Verdict } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
+import type { Deadlines } from "../deadlines.ts"
 import * as Name from "../name.ts"
-import type { Alarm } from "./alarm.ts"
 import { type Connections, lockWait } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Lock from "./lock.ts"
@@ -26,7 +26,7 @@ import * as Turns from "./turns.ts"
 type Outcomes = ReadonlyArray<readonly [Plan.Item, Outcome]>
 
 export const make = (options: {
-  readonly alarm: Alarm
+  readonly deadlines: Deadlines
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly clock: Clock.Clock
   readonly connections: Connections

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Mysql from "mysql2"
 import { Buffer } from "node:buffer"
 import { expired, type Transaction, type Verdict, type Write } from "../../Driver.ts"
-import type { Alarm } from "./alarm.ts"
+import type { Deadlines } from "../deadlines.ts"
 import { raw } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Look from "./look.ts"
@@ -31,8 +31,8 @@ export const only = (batch: ReadonlyArray<Transaction>): Write | undefined => {
     : undefined
 }
 
-export const make = ({ alarm, table }: {
-  readonly alarm: Alarm
+export const make = ({ deadlines, table }: {
+  readonly deadlines: Deadlines
   readonly table: string
 }) => {
   // A revision of an expired record is not the one that it was stored with: it is none that is looked for here.
@@ -57,11 +57,11 @@ export const make = ({ alarm, table }: {
       const end = (outcome: Verdict | Fault.Fault | undefined, good: boolean): void => {
         if (over) return
         over = true
-        alarm.clear(entry)
+        deadlines.end(entry)
         if (connection !== undefined) lender.giveBack(connection, good, deadline)
         resume(Effect.succeed(outcome))
       }
-      const entry = alarm.set(deadline, () => end({ ...Retry.timeout, inDoubt: sent }, false))
+      const entry = deadlines.begin(deadline, () => end({ ...Retry.timeout, inDoubt: sent }, false))
 
       const look = () =>
         connection!.query({ ...raw, sql: Look.records(table, [name]) }, (error, rows) => {

@@ -14,9 +14,9 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Mysql from "mysql2"
 import type { Verdict, Write } from "../../Driver.ts"
+import type { Deadlines } from "../deadlines.ts"
 import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
-import type { Alarm } from "./alarm.ts"
 import { type Connections, raw } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Look from "./look.ts"
@@ -68,9 +68,9 @@ interface Turn {
 
 export type Lender = Pick<Connections, "lend" | "giveBack">
 
-export const make = ({ alarm, connections, fork, table }: {
-  readonly alarm: Alarm
+export const make = ({ connections, deadlines, fork, table }: {
   readonly connections: Connections
+  readonly deadlines: Deadlines
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly table: string
 }) => {
@@ -95,11 +95,11 @@ export const make = ({ alarm, connections, fork, table }: {
     const done = (good: boolean): void => {
       if (over) return
       over = true
-      alarm.clear(entry)
+      deadlines.end(entry)
       giveBack(turn.connection, good, turn.deadline)
     }
     // A server that is gone without a word must not keep the connection.
-    const entry = alarm.set(turn.deadline, () => done(false))
+    const entry = deadlines.begin(turn.deadline, () => done(false))
     if (good) turn.connection.query(release, (error) => done(error === null))
     else done(false)
   }
@@ -150,14 +150,14 @@ export const make = ({ alarm, connections, fork, table }: {
         if (over) return
         over = true
         crowd.asking = false
-        alarm.clear(entry)
+        deadlines.end(entry)
         if (connection !== undefined) {
           if (keep === "turn") begin(crowd, connection, deadline)
           else giveBack(connection, keep === "connection", deadline)
         }
         resume(Effect.succeed(answer))
       }
-      const entry = alarm.set(deadline, () => finish(Retry.timeout, "nothing"))
+      const entry = deadlines.begin(deadline, () => finish(Retry.timeout, "nothing"))
 
       const decide = (got: boolean, rows: ReadonlyArray<Row>) => {
         const verdict = refused([write], Look.recordsOf([name], { rows, changed: 0 }))

@@ -1,8 +1,17 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 
-/** Starts an effect at once, in the background of the storage. */
+/** Runs a task when what runs now is done. */
+export type Soon = (task: () => void) => void
+
+export const soon: Effect.Effect<Soon> = Effect.map(Scheduler.Scheduler, (scheduler) => {
+  const dispatcher = scheduler.makeDispatcher()
+  return (task) => dispatcher.scheduleTask(task, 0)
+})
+
+/** Starts an effect at once, in the background of a scope. */
 export type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
 /**
