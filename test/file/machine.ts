@@ -52,10 +52,20 @@ export const machine = Effect.fnUntraced(function*(root: string, crashAt = Infin
     return inode
   }
 
+  // What the system has been told to do it does, whoever dies meanwhile.
+  let underWay = 0
+  const counted = <A, E, R>(proceed: Effect.Effect<A, E, R>) => {
+    underWay++
+    return Effect.ensuring(proceed, Effect.sync(() => underWay--))
+  }
+  const still: Effect.Effect<void> = Effect.suspend(() =>
+    underWay === 0 ? Effect.void : Effect.andThen(Effect.sleep(1), still)
+  )
+
   /** What only looks comes to nothing as well after the crash. */
   const look = <A, E, R>(proceed: Effect.Effect<A, E, R>) =>
     Effect.flatMap(
-      Effect.suspend((): Effect.Effect<A, E, R> => steps >= crashAt ? Effect.never : proceed),
+      Effect.suspend((): Effect.Effect<A, E, R> => steps >= crashAt ? Effect.never : counted(proceed)),
       (done) => steps >= crashAt ? Effect.never : Effect.succeed(done)
     )
   /** Counts a step; in the crash only `half` of it is done. */
@@ -119,7 +129,7 @@ export const machine = Effect.fnUntraced(function*(root: string, crashAt = Infin
       Context.make(FileSystem.FileSystem, faulty(fs, faults)).pipe(Context.add(Path.Path, path))
     ),
     steps: () => steps,
-    crashed: Deferred.await(crash),
+    crashed: Effect.andThen(Deferred.await(crash), still),
     afterKill: () => {
       const to = fresh()
       for (const name of readdirSync(directory)) copyFileSync(join(directory, name), join(to, name))
