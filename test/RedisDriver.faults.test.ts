@@ -25,6 +25,9 @@ import { freePort } from "./servers/server.ts"
 
 const timeout = "1 second"
 
+/** A machine that is busy with many servers takes its time until a connection is there again. */
+const soon = Schedule.upTo(Schedule.spaced("10 millis"), { duration: "30 seconds" })
+
 describe("a Redis server", { concurrent: true }, () => {
   it.live("that is killed and started again has all that was acknowledged, once", () =>
     Effect.gen(function*() {
@@ -142,7 +145,7 @@ describe("a Redis server", { concurrent: true }, () => {
       wire.mode = "open"
       assert.isTrue(
         yield* commit(redis, create("a")).pipe(
-          Effect.retry(Schedule.upTo(Schedule.spaced("10 millis"), { duration: "5 seconds" }))
+          Effect.retry(soon)
         )
       )
     }))
@@ -218,12 +221,7 @@ describe("a Redis server", { concurrent: true }, () => {
       }
       yield* server.signal("SIGCONT")
       assert.isTrue(
-        yield* Effect.retry(
-          commit(redis, create("b")),
-          Schedule.upTo(Schedule.spaced("10 millis"), {
-            duration: "5 seconds"
-          })
-        )
+        yield* Effect.retry(commit(redis, create("b")), soon)
       )
       const arrived = (yield* redis.read(names)).map((found) => found !== null)
       assert.isBelow(arrived.filter((one) => one).length, names.length - 10)
@@ -287,12 +285,7 @@ describe("a Redis server", { concurrent: true }, () => {
         says(error, "Unavailable", "was lost", true)
         wire.overhear = () => {}
         assert.isTrue(
-          yield* Effect.retry(
-            commit(redis, create(crypto.randomUUID())),
-            Schedule.upTo(Schedule.spaced("10 millis"), {
-              duration: "5 seconds"
-            })
-          )
+          yield* Effect.retry(commit(redis, create(crypto.randomUUID())), soon)
         )
         yield* Effect.sleep("100 millis")
         assert.deepStrictEqual(yield* redis.read(["lost"]), [null])
