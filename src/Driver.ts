@@ -65,8 +65,8 @@ export const expired = (revision: string): string => `${revision} expired`
  * - `retention`: how long a tombstone stays, counted from when it became one; after that there is no record. Present
  *   where `next` is a tombstone or expires.
  * - `claim`: the writer that asks, where others come before it again and again. A driver may let it go before the others
- *   for a moment. That is advice: it must not change any verdict, and nobody may wait longer than some milliseconds for
- *   a writer that does not come.
+ *   for a moment, see `turn` of {@link Driver}. That is advice: it must not change any verdict, and nobody may wait
+ *   longer than some milliseconds for a writer that does not come.
  *
  * @category models
  * @since 0.1.0
@@ -111,6 +111,9 @@ export type Verdict =
  *   says so in its `scope`: the others are read without it then.
  * - `commit`: a verdict for each transaction of the batch, in order. A transaction that failed on its own while others
  *   got their verdicts has the `DriverError` in its place.
+ * - `turn`: waits until this process has the turn at a scope that several want at once: at the first of the names that
+ *   has turns. The engine asks before it runs the handlers of a commit to these names, and reads afterwards what others
+ *   wrote meanwhile. `undefined`: there is nothing to wait for. Never fails, and ends in time. Default: no turns.
  * - `changes`: hints that a name may have changed ("look again"): at least one after the last change, also across
  *   reconnects. Once the subscription stands, and when it stands again after it was lost, every name is hinted at, so
  *   that nothing falls between a look and the subscription. An expiry need not be hinted at: `expiresIn` of what was
@@ -135,6 +138,7 @@ export interface Driver {
   readonly commit: (
     batch: ReadonlyArray<Transaction>
   ) => Effect.Effect<ReadonlyArray<Verdict | DriverError>, DriverError>
+  readonly turn?: ((names: ReadonlyArray<string>) => Effect.Effect<void> | undefined) | undefined
   readonly changes: (names: ReadonlyArray<string>) => Stream.Stream<string, DriverError>
   readonly names: (prefix: string) => Stream.Stream<string, DriverError>
 }

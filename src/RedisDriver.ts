@@ -236,6 +236,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
           )
         ),
       commit: (batch) => open("commit", commit(batch)),
+      turn: crowds.turn,
       changes: changes.watch,
       names: (prefix) => Stream.unwrap(open("names", Effect.sync(() => names(prefix))))
     }

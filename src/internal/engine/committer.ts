@@ -126,6 +126,8 @@ export class Committer {
       }
     }
     this.gather = new Gather({
+      driver,
+      fork,
       env,
       steady: this.steady,
       lines: this.lines,

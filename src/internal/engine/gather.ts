@@ -1,3 +1,5 @@
+import type { Driver } from "../../Driver.ts"
+import type { Fork } from "../background.ts"
 import { type Cell, toKnown } from "./cell.ts"
 import type { Lane } from "./lanes.ts"
 import type { Lines } from "./lines.ts"
@@ -28,6 +30,8 @@ const mostLoaded = 64 * 1024 * 1024
 
 /** Chooses what goes: takes updates from the heads of the lines, runs their handlers, and puts the outcomes in a batch. */
 export class Gather {
+  private readonly driver: Driver
+  private readonly fork: Fork
   private readonly env: Environment
   private readonly steady: () => number
   private readonly lines: Lines
@@ -39,6 +43,8 @@ export class Gather {
   private loaded = 0
 
   constructor(options: {
+    readonly driver: Driver
+    readonly fork: Fork
     readonly env: Environment
     readonly steady: () => number
     readonly lines: Lines
@@ -49,6 +55,8 @@ export class Gather {
     /** Some update of a run left a state that cannot be written, and it is not known which. */
     readonly onBlame: (run: Run) => void
   }) {
+    this.driver = options.driver
+    this.fork = options.fork
     this.env = options.env
     this.steady = options.steady
     this.lines = options.lines
@@ -97,6 +105,7 @@ export class Gather {
         if (!cell.busy && this.unwanted(cell)) this.reader.wake()
         continue
       }
+      if (this.waits(head)) continue
       if (!isKnown(head)) {
         this.look(head)
         continue
@@ -134,6 +143,18 @@ export class Gather {
       this.lines.free(run.cells)
       batch.answered.push(run)
     } else this.onBlame(run)
+  }
+
+  /** Whether a head waits for its turn. What is known of its cells by then is old. */
+  private waits({ cells }: Update): boolean {
+    const turn = this.driver.turn?.(cells.map(({ name }) => name))
+    if (turn === undefined) return false
+    for (const cell of cells) cell.busy = true
+    this.fork(turn).addObserver(() => {
+      for (const cell of cells) cell.known = undefined
+      this.lines.free(cells)
+    })
+    return true
   }
 
   /** Reads what is not known of the cells of a head, which can start then. */

@@ -118,7 +118,7 @@ export const make = (env: {
     })
   })
 
-  const commit = Effect.fnUntraced(function*(batch: ReadonlyArray<Transaction>, waited: number) {
+  const commit = Effect.fnUntraced(function*(batch: ReadonlyArray<Transaction>) {
     const answers: Array<Answer> = new Array(batch.length)
     const refusals: Array<Refusal> = []
     const chunks = new Batch.Chunks(prefix)
@@ -132,10 +132,8 @@ export const make = (env: {
       else answers[place] = wrong
     })
     const writes = waits && batch.some(writesOf)
-    // A process that was stopped meanwhile has waited for longer than it meant to.
-    const millis = Math.max(env.millis - waited, 1)
-    const options = { ...writes ? writing : checking, millis }
-    const deadline = env.now() + millis + (writes ? wait.millis : 0)
+    const options = writes ? writing : checking
+    const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
     if (outcomes.length === 1 && chunks.all[0]!.places.length === batch.length && isPlain(outcomes[0]!)) {
       if (batch.some(writesOf)) yield* env.onHints(null, outcomes[0]!.address)
@@ -170,7 +168,7 @@ export const make = (env: {
     })
   })
 
-  return (batch) => env.crowds.take(batch, (waited) => commit(batch, waited))
+  return (batch) => env.crowds.during(batch, commit(batch))
 }
 
 /** Whether all was committed, and nothing else has to be looked at. */

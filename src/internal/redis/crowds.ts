@@ -23,7 +23,8 @@ const hops = 10
 
 interface Crowd {
   readonly turn: Turn.Turn
-  readonly channel: string
+  /** Where all hear what is said, and where only this writer does. */
+  readonly channels: ReadonlyArray<string>
   /** What its scope travels in, so that it keeps nobody waiting but those who want it, too. */
   readonly lane: string
 }
@@ -31,11 +32,10 @@ interface Crowd {
 export interface Crowds {
   /** The lane of its own of a scope that has turns. */
   readonly laneOf: (name: string) => string | undefined
-  /** Runs a commit when nobody else has the turn, or none of its scopes has turns. It is told how long that took. */
-  readonly take: <A, E>(
-    batch: ReadonlyArray<Transaction>,
-    commit: (waited: number) => Effect.Effect<A, E>
-  ) => Effect.Effect<A, E>
+  /** Waits for the turn at the first of some scopes that has turns; `undefined` where there is nothing to wait for. */
+  readonly turn: (names: ReadonlyArray<string>) => Effect.Effect<void> | undefined
+  /** Runs a commit, and hands on right behind it if it is the last of a turn. */
+  readonly during: <A, E>(batch: ReadonlyArray<Transaction>, commit: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 export const make = Effect.fnUntraced(function*(env: {
@@ -54,13 +54,15 @@ export const make = Effect.fnUntraced(function*(env: {
   let sharded = router.clustered
   yield* Effect.addFinalizer(() => Effect.sync(() => crowds.forEach(({ turn }) => turn.forget())))
 
-  const publish = (channel: string, message: Turn.Message): void => {
+  const publish = (channel: string, message: Turn.Message, missed: () => void): void => {
     const node = router.peek(router.slotOf(channel))
     if (node === undefined) return
     const line = [sharded ? "spublish" : "publish", channel, Turn.encode(message)] as const
     run(Effect.map(node.exec([line], millis), ([reply]) => {
       // Redis 6 knows no channels of a shard.
       if (reply!._tag === "Fault" && /unknown command/i.test(reply!.said ?? "")) sharded = false
+      // Without shards, a server of a cluster does not know who listens at another.
+      else if (reply!._tag === "Value" && reply!.value === 0 && sharded === router.clustered) missed()
     }))
   }
 
@@ -79,12 +81,13 @@ export const make = Effect.fnUntraced(function*(env: {
     heartbeat: millis,
     *wanted() {
       sweep()
-      for (const { channel } of crowds.values()) yield channel
+      for (const { channels } of crowds.values()) yield* channels
     },
     began: () => {},
     heard: (channel, message) => {
       // A hint of a scope that is named like this channel.
-      if (message !== "") crowds.get(nameOf(channel))?.turn.hear(Turn.decode(message))
+      if (message === "") return
+      for (const { channels, turn } of crowds.values()) if (channels.includes(channel)) turn.hear(Turn.decode(message))
     },
     // Then there are no turns.
     fail: () => {},
@@ -96,63 +99,71 @@ export const make = Effect.fnUntraced(function*(env: {
     })
   )
 
-  const channelOf = (name: string): string => `${prefix}${name} turns`
-  const nameOf = (channel: string): string => channel.slice(prefix.length, -" turns".length)
-
   const open = (name: string, me: string): Crowd | undefined => {
     const lane = lanes.pop()
     if (lane === undefined) return undefined
-    const channel = channelOf(name)
+    const all = `${prefix}${name} turns`
     const turn = new Turn.Turn({
       me,
       now,
       patience: millis / 4,
-      say: (message) => publish(channel, message),
+      say: (message, to) => {
+        publish(to === undefined ? all : `${all} ${to}`, message, () => {
+          if (to !== undefined) turn.missed(to)
+        })
+      },
       onIdle: (idle) => {
         run(Effect.map(Effect.repeat(Effect.yieldNow, { times: hops }), idle))
       }
     })
-    const crowd: Crowd = { turn, channel, lane }
+    const crowd: Crowd = { turn, channels: [all, `${all} ${me}`], lane }
     crowds.set(name, crowd)
     if (crowds.size > 1 || subscriptions !== undefined) subscriptions?.wake()
     else run(listen)
     return crowd
   }
 
-  /** The first of the scopes of a transaction that has turns; from now on, where its writer asks for one. */
-  const crowdOf = (batch: ReadonlyArray<Transaction>): Crowd | undefined => {
-    let found: Crowd | undefined
+  /** The crowds that a batch concerns, and whether it claims a turn there; new ones where it does. */
+  const crowdsOf = (batch: ReadonlyArray<Transaction>): ReadonlyMap<Turn.Turn, boolean> => {
+    const found = new Map<Turn.Turn, boolean>()
     for (const transaction of batch) {
       for (const { claim, name } of transaction) {
-        if (crowds.size === 0 && claim === undefined) continue
         const crowd = crowds.get(name) ?? (claim === undefined ? undefined : open(name, claim))
-        found ??= crowd
+        if (crowd !== undefined) found.set(crowd.turn, claim !== undefined || found.get(crowd.turn) === true)
       }
     }
-    // Whoever travels with others does not keep them waiting.
-    return batch.length === 1 ? found : undefined
+    return found
   }
 
   const result: Crowds = {
     laneOf: (name) => crowds.size === 0 ? undefined : crowds.get(name)?.lane,
-    take: (batch, commit) =>
-      Effect.suspend(() => {
-        const crowd = crowdOf(batch)
-        if (crowd === undefined) return commit(0)
-        const { turn } = crowd
-        const claims = batch[0]!.some(({ claim }) => claim !== undefined)
-        const start = now()
-        let proceed = () => {}
-        // It is in the queue from the moment on that it can be woken, and not before: a message may come any time.
-        const wait = Effect.callback<void>((resume) => {
-          proceed = () => resume(Effect.void)
-          if (turn.begin(claims, proceed)) proceed()
+    turn: (names) => {
+      if (crowds.size === 0) return undefined
+      for (const name of names) {
+        const turn = crowds.get(name)?.turn
+        if (turn === undefined) continue
+        if (turn.isFree) return undefined
+        return Effect.callback((resume) => {
+          const whenever = () => resume(Effect.void)
+          turn.wait(whenever)
+          return Effect.sync(() => turn.leave(whenever))
         })
-        return wait.pipe(
-          Effect.flatMap(() => commit(now() - start)),
-          Effect.ensuring(Effect.sync(() => turn.end(proceed)))
-        )
+      }
+      return undefined
+    },
+    during: (batch, commit) => {
+      if (crowds.size === 0 && batch.every((transaction) => transaction.every(({ claim }) => claim === undefined))) {
+        return commit
+      }
+      return Effect.suspend(() => {
+        const concerned = crowdsOf(batch)
+        for (const [turn, claims] of concerned) {
+          // Right behind the commit, which is on its way by then.
+          if (turn.begin(claims)) queueMicrotask(() => turn.handOn())
+        }
+        return Effect.ensuring(commit, Effect.sync(() => concerned.forEach((_, turn) => turn.end())))
       })
+    }
   }
   return result
 })
