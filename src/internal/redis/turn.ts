@@ -14,8 +14,15 @@ const slice = 4
 const least = 4
 const longest = 20
 
-/** How much longer nothing may be heard until somebody else takes the turn; a turn longer for each one ahead of him. */
+/**
+ * How long nothing may be heard until somebody else takes the turn, and by how much a turn may take longer than those of
+ * the last round for each one who is ahead of him.
+ */
 const lapse = 25
+const leeway = 1.5
+
+/** How often whoever has the turn, and is refused nevertheless, says so to all. */
+const pause = 100
 
 /**
  * In whose order turns go: whoever begins one anew, because nobody had the turn or whoever had it did not come, begins a
@@ -68,9 +75,14 @@ export class Turn {
   /** When our turn began. */
   private since: number | undefined = undefined
   private commits = 0
+  /** When we handed on last, how many were ahead of us then, and how long each of them took the time before. */
+  private handedAt = 0
+  private behind = 0
+  private pace = longest
   /** When we last wanted to commit. */
   private wantedAt = 0
   private askedAt = -Infinity
+  private toldAt = -Infinity
   /** When we last said something to all that we have not heard ourselves. */
   private unheardSince: number | undefined = undefined
   private underWay = 0
@@ -132,6 +144,8 @@ export class Turn {
       return false
     }
     if (this.since === undefined) return false
+    // Others do not heed our turn: they may have one of their own, and of the two all take the later.
+    if (claims && this.wantedAt - this.toldAt >= pause) this.tell(this.queue)
     const millis = this.wantedAt - this.since
     return ++this.commits >= least && millis >= slice || millis >= longest
   }
@@ -198,6 +212,7 @@ export class Turn {
   }
 
   private tell(queue: ReadonlyArray<string>): void {
+    this.toldAt = this.now()
     this.utter({ _tag: "Queue", from: this.me, term: this.term, queue })
   }
 
@@ -213,6 +228,8 @@ export class Turn {
     if (first === this.me) {
       if (this.since !== undefined) return
       this.since = this.now()
+      if (this.behind > 0) this.pace = Math.max((this.since - this.handedAt) / this.behind, slice)
+      this.behind = 0
       this.commits = 0
       for (const [who, at] of this.asked) if (this.since - at < longest + lapse) this.queue = [...this.queue, who]
       this.asked.clear()
@@ -234,7 +251,8 @@ export class Turn {
   private pass(again: boolean): void {
     const others = this.queue.filter((who) => who !== this.me)
     const queue = again && others.length > 0 ? [...others, this.me] : others
-    this.heardAt = this.now()
+    this.heardAt = this.handedAt = this.now()
+    this.behind = again ? others.length : 0
     this.set(queue)
     if (queue.length === 0) this.tell(queue)
     else this.say({ _tag: "Queue", from: this.me, term: this.term, queue }, queue[0])
@@ -261,7 +279,10 @@ export class Turn {
     const place = this.queue.indexOf(this.me)
     const ahead = place === -1 ? this.queue.length : place
     const [oldest = 0] = this.waiting.values()
-    const at = Math.min(Math.max(this.heardAt, this.askedAt) + ahead * longest + lapse, oldest + this.patience)
+    const at = Math.min(
+      Math.max(this.heardAt, this.askedAt) + ahead * this.pace * leeway + lapse,
+      oldest + this.patience
+    )
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.late(), Math.max(at - this.now(), 1))
   }

@@ -1,0 +1,233 @@
+/** Turns as such: writers that hear each other over a simulated channel, with losses, delays and deaths. */
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { vi } from "vitest"
+import { decode, encode, Turn } from "../../src/internal/redis/turn.ts"
+import { Seeded } from "../../src/testing/internal/random.ts"
+
+interface Wire {
+  /** How many milliseconds a message takes; `undefined` where it is lost. */
+  readonly delay: () => number | undefined
+}
+
+/** A commit takes so many milliseconds. */
+const commitMillis = 1
+
+class Writer {
+  readonly name: string
+  readonly turn: Turn
+  commits = 0
+  /** How long it waited for each of its turns. */
+  readonly waits: Array<number> = []
+  alive = true
+  /** Whether it goes on when a commit is answered, and whether it has ended. */
+  busy = true
+  idle = false
+  committing = false
+  /** How often in a row others were first. */
+  private losses = 0
+  private readonly crowd: Crowd
+
+  constructor(name: string, crowd: Crowd) {
+    this.name = name
+    this.crowd = crowd
+    this.turn = new Turn({
+      me: name,
+      now: () => Date.now(),
+      patience: 1_000,
+      say: (message, to) => crowd.carry(this, encode(message), to),
+      onIdle: (idle) => setTimeout(idle, 0)
+    })
+  }
+
+  want(): void {
+    this.idle = !this.alive || !this.busy
+    if (this.idle) return
+    if (this.turn.isFree) return this.commit()
+    const since = Date.now()
+    this.turn.wait(() => {
+      if (!this.alive) return
+      this.waits.push(Date.now() - since)
+      this.commit()
+    })
+  }
+
+  private commit(): void {
+    const overtaken = this.crowd.writers.some(({ committing }) => committing)
+    if (overtaken) this.crowd.collisions++
+    this.losses = overtaken ? this.losses + 1 : 0
+    this.committing = true
+    const last = this.turn.begin(this.losses > 1)
+    if (last) this.turn.handOn()
+    setTimeout(() => {
+      this.committing = false
+      if (!this.alive) return
+      this.commits++
+      this.turn.end()
+      this.want()
+    }, commitMillis)
+  }
+}
+
+class Crowd {
+  readonly writers: Array<Writer>
+  collisions = 0
+  toAll = 0
+  toOne = 0
+  wire: Wire
+
+  constructor(size: number, wire: Wire) {
+    this.wire = wire
+    this.writers = Array.from({ length: size }, (_, i) => new Writer(`w${i}`, this))
+    for (const writer of this.writers) writer.want()
+  }
+
+  carry(from: Writer, text: string, to: string | undefined): void {
+    if (to === undefined) this.toAll++
+    else this.toOne++
+    if (!from.alive) return
+    const delay = this.wire.delay()
+    if (delay === undefined) return
+    setTimeout(() => {
+      const there = this.writers.filter(({ alive, name }) => alive && (to === undefined || to === name))
+      for (const { turn } of there) turn.hear(decode(text))
+      if (to !== undefined && there.length === 0) setTimeout(() => from.turn.missed(to), delay)
+    }, delay)
+  }
+
+  /** What happens in so many milliseconds. */
+  during(millis: number) {
+    const before = { commits: this.writers.map(({ commits }) => commits), ...this }
+    for (const { waits } of this.writers) waits.length = 0
+    vi.advanceTimersByTime(millis)
+    return {
+      commits: this.writers.map(({ commits }, i) => commits - before.commits[i]!),
+      collisions: this.collisions - before.collisions,
+      toAll: this.toAll - before.toAll,
+      toOne: this.toOne - before.toOne
+    }
+  }
+
+  close(): void {
+    for (const writer of this.writers) {
+      writer.alive = false
+      writer.turn.forget()
+    }
+  }
+}
+
+const soon: Wire = { delay: () => 0.2 }
+const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, n) => sum + n, 0)
+
+describe("turns", () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it("go round among those who want them, and only the next hears of it", () => {
+    const crowd = new Crowd(8, soon)
+    crowd.during(500)
+    const { collisions, commits, toAll, toOne } = crowd.during(4_000)
+    assert.strictEqual(toAll, 0)
+    assert.isAbove(toOne, 500)
+    assert.isBelow(toOne, 1_000)
+    // Who is next begins while the last commit of the one before is on its way.
+    assert.isAtMost(collisions, toOne)
+    assert.isAbove(Math.min(...commits) / Math.max(...commits), 0.95, commits.join(" "))
+    assert.isAbove(sum(commits), 3_000)
+    crowd.close()
+  })
+
+  it("end when nobody wants them, and all know", () => {
+    const crowd = new Crowd(3, soon)
+    crowd.during(200)
+    for (const writer of crowd.writers) writer.busy = false
+    crowd.during(500)
+    assert.deepStrictEqual(crowd.writers.map(({ turn }) => turn.isFree), [true, true, true])
+    const [one] = crowd.writers
+    one!.busy = true
+    one!.want()
+    const { commits, toAll, toOne } = crowd.during(100)
+    assert.isAtLeast(commits[0]!, 99)
+    assert.deepStrictEqual([toAll, toOne], [0, 0])
+    crowd.close()
+  })
+
+  it("go on without one who dies, with the turn or while it waits", () => {
+    for (let victim = 0; victim < 8; victim++) {
+      const crowd = new Crowd(8, soon)
+      crowd.during(500 + 3 * victim)
+      crowd.writers[victim]!.alive = false
+      crowd.during(200)
+      const { commits } = crowd.during(1_000)
+      const others = commits.filter((_, i) => i !== victim)
+      assert.isAbove(sum(others), 700, `${victim}: ${commits.join(" ")}`)
+      assert.isAbove(Math.min(...others) / Math.max(...others), 0.7, `${victim}: ${commits.join(" ")}`)
+      crowd.close()
+    }
+  })
+
+  it("take in who comes later", () => {
+    const crowd = new Crowd(4, soon)
+    crowd.during(300)
+    const late = new Writer("late", crowd)
+    crowd.writers.push(late)
+    late.want()
+    crowd.during(300)
+    const { commits } = crowd.during(1_000)
+    assert.isAbove(Math.min(...commits) / Math.max(...commits), 0.8, commits.join(" "))
+    crowd.close()
+  })
+
+  it("are one at a time again after two had it", () => {
+    const crowd = new Crowd(6, soon)
+    crowd.during(300)
+    // Half of them do not hear the other half for a while, and both halves go on.
+    const half = new Set(crowd.writers.slice(3))
+    const { carry } = crowd
+    crowd.carry = (from, text, to) => {
+      const deaf = crowd.writers.filter((writer) => half.has(writer) !== half.has(from))
+      for (const writer of deaf) writer.alive = false
+      const there = crowd.writers.filter(({ alive, name }) => alive && (to === undefined || to === name))
+      for (const writer of deaf) writer.alive = true
+      setTimeout(() => there.forEach(({ alive, turn }) => alive && turn.hear(decode(text))), 0.2)
+    }
+    assert.isAbove(crowd.during(2_000).collisions, 100)
+    crowd.carry = carry
+    crowd.during(1_000)
+    const { collisions, commits, toOne } = crowd.during(2_000)
+    assert.isAtMost(collisions, toOne)
+    assert.isAbove(Math.min(...commits) / Math.max(...commits), 0.9, commits.join(" "))
+    crowd.close()
+  })
+
+  it("come to everybody, whatever is lost or late", () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const random = new Seeded(seed)
+      const rough: Wire = { delay: () => random.chance(0.1) ? undefined : random.next() * 12 }
+      const crowd = new Crowd(2 + random.below(7), rough)
+      for (let round = 0; round < 10; round++) {
+        const { commits } = crowd.during(3_000)
+        const busy = commits.filter((_, i) => crowd.writers[i]!.busy)
+        assert.isTrue(busy.every((count) => count > 0), `seed ${seed}, round ${round}: ${commits.join(" ")}`)
+        // Some go, others come.
+        for (const writer of crowd.writers) {
+          writer.busy = random.chance(0.8)
+          if (writer.busy && writer.idle) writer.want()
+        }
+      }
+      for (const writer of crowd.writers) {
+        writer.busy = true
+        if (writer.idle) writer.want()
+      }
+      crowd.wire = soon
+      crowd.during(1_000)
+      const { collisions, commits } = crowd.during(1_000)
+      assert.isBelow(collisions, 0.3 * sum(commits), `seed ${seed}: two have the turn`)
+      assert.isAbove(Math.min(...commits) / Math.max(...commits), 0.5, `seed ${seed}: ${commits.join(" ")}`)
+      crowd.close()
+    }
+  })
+})
