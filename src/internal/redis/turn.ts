@@ -21,6 +21,9 @@ const longest = 20
 const lapse = 25
 const leeway = 1.5
 
+/** How long a turn is kept for whoever does not come. He may have to read first, and the machine may be busy. */
+const grace = 12
+
 /** How often whoever has the turn, and is refused nevertheless, says so to all. */
 const pause = 100
 
@@ -234,9 +237,8 @@ export class Turn {
       for (const [who, at] of this.asked) if (this.since - at < longest + lapse) this.queue = [...this.queue, who]
       this.asked.clear()
       this.wake()
-      // Whoever does not come loses it.
       this.releaseSoon((idle) => {
-        this.timer = setTimeout(idle, slice)
+        this.timer = setTimeout(idle, grace)
       })
       return
     }
