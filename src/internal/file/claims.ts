@@ -39,6 +39,8 @@ export class Claims {
   private readonly claims = new Map<string, Claim>()
   private readonly own: string
   private readonly now: () => number
+  /** How long the last whole turn took, by the time of the store. */
+  private lasted = 0
   /** A claim of this process is in the journal, and not read yet. */
   private left = false
 
@@ -85,7 +87,9 @@ export class Claims {
     claim.since = this.now()
     claim.began = Math.min(claim.began, at)
     // By what stands in the journal: all must agree, or some would wait for one who is no more at turn.
-    if (--claim.left === 0 || at - claim.began >= slice) this.drop(claim)
+    if (--claim.left > 0 && at - claim.began < slice) return
+    this.lasted = at - claim.began
+    this.drop(claim)
   }
 
   /**
@@ -102,10 +106,10 @@ export class Claims {
       if (head !== undefined) behind++
       else head = claim
     }
-    // Whoever is next looks all the time. The others need not: no turn is over sooner.
+    // Whoever is next looks all the time. The others need not, as long as they are not late when they are next.
     return head === undefined
       ? undefined
-      : { millis: Math.max(1, behind * commits / 2), absent: now >= head.since + patience ? head.who : undefined }
+      : { millis: Math.max(1, behind * this.lasted / 2), absent: now >= head.since + patience ? head.who : undefined }
   }
 
   private drop(claim: Claim): void {
