@@ -24,6 +24,8 @@ export interface Calls {
     spans: ReadonlyArray<Tracer.Span>,
     later: (answers: Answers) => void
   ) => Answers | undefined
+  /** Whether the turn at one of some names is waited for: `later` is called when it has come, or does not come. */
+  readonly turn: (names: ReadonlyArray<string>, later: () => void) => boolean
   /** What to fail with where something in here failed that should not. */
   readonly broken: (cause: unknown) => DriverError
   /** What to fail with where hints end. */
@@ -132,6 +134,17 @@ export const make = (
       })
       const answers = within("commit", call, (answers) => later(answersTo(batch, answers)))
       return answers && answersTo(batch, answers)
+    },
+    turn: (names, later) => {
+      let turn: Effect.Effect<void> | undefined
+      try {
+        turn = driver.turn?.(names)
+      } catch {
+        // Turns are advice.
+      }
+      if (turn === undefined) return false
+      if (within("commit", Effect.as(turn, true), later) !== undefined) later()
+      return true
     },
     broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),
     ended: error("changes", "Unknown", "its hints came to an end. Report this to its authors"),

@@ -79,6 +79,8 @@ export class Cell {
   readonly alone: ReadonlyArray<Cell> = [this]
   lane: Lane
   busy = false
+  /** Whether its head has waited for its turn. */
+  waited = false
   known: Known | undefined
   /** How many updates the next run may take: fewer than usual to find out which of them is to blame for a failure. */
   most = Infinity

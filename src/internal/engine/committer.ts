@@ -126,8 +126,8 @@ export class Committer {
       }
     }
     this.gather = new Gather({
-      driver,
-      fork,
+      calls,
+      turns: driver.turn !== undefined,
       env,
       steady: this.steady,
       lines: this.lines,

@@ -1,5 +1,4 @@
-import type { Driver } from "../../Driver.ts"
-import type { Fork } from "../background.ts"
+import type { Calls } from "./calls.ts"
 import { type Cell, toKnown } from "./cell.ts"
 import type { Lane } from "./lanes.ts"
 import type { Lines } from "./lines.ts"
@@ -30,8 +29,9 @@ const mostLoaded = 64 * 1024 * 1024
 
 /** Chooses what goes: takes updates from the heads of the lines, runs their handlers, and puts the outcomes in a batch. */
 export class Gather {
-  private readonly driver: Driver
-  private readonly fork: Fork
+  private readonly calls: Calls
+  /** Whether there are turns at all. */
+  private readonly turns: boolean
   private readonly env: Environment
   private readonly steady: () => number
   private readonly lines: Lines
@@ -43,8 +43,8 @@ export class Gather {
   private loaded = 0
 
   constructor(options: {
-    readonly driver: Driver
-    readonly fork: Fork
+    readonly calls: Calls
+    readonly turns: boolean
     readonly env: Environment
     readonly steady: () => number
     readonly lines: Lines
@@ -55,8 +55,8 @@ export class Gather {
     /** Some update of a run left a state that cannot be written, and it is not known which. */
     readonly onBlame: (run: Run) => void
   }) {
-    this.driver = options.driver
-    this.fork = options.fork
+    this.calls = options.calls
+    this.turns = options.turns
     this.env = options.env
     this.steady = options.steady
     this.lines = options.lines
@@ -110,6 +110,7 @@ export class Gather {
         this.look(head)
         continue
       }
+      head.cells[0]!.waited = false
       const run = new Run(this.env, head)
       this.lines.waiting--
       this.onStart(run)
@@ -145,16 +146,17 @@ export class Gather {
     } else this.onBlame(run)
   }
 
-  /** Whether a head waits for its turn. What is known of its cells by then is old. */
+  /** Whether a head waits for its turn, once. What is known of its cells by then is old. */
   private waits({ cells }: Update): boolean {
-    const turn = this.driver.turn?.(cells.map(({ name }) => name))
-    if (turn === undefined) return false
+    if (!this.turns || cells[0]!.waited) return false
     for (const cell of cells) cell.busy = true
-    this.fork(turn).addObserver(() => {
+    const waits = this.calls.turn(cells.map(({ name }) => name), () => {
+      cells[0]!.waited = true
       for (const cell of cells) cell.known = undefined
       this.lines.free(cells)
     })
-    return true
+    if (!waits) { for (const cell of cells) cell.busy = false }
+    return waits
   }
 
   /** Reads what is not known of the cells of a head, which can start then. */

@@ -1,0 +1,118 @@
+/** A driver may let those who want one scope come one after the other: handlers run when their turn has come. */
+import { assert, describe, it } from "@effect/vitest"
+import { type Context, Deferred, Effect, Exit, Fiber, Layer, Schema, Scope } from "effect"
+import { type Driver, MemoryDriver, Scoped, type ScopedError, Storage } from "effect-scoped"
+import { TestClock } from "effect/testing"
+
+const count = Scoped.make("count", { schema: Schema.Int, initial: 0 })
+const other = Scoped.make("other", { schema: Schema.Int, initial: 0 })
+
+/** Two storages over one store, the first of which has turns. */
+const two = Effect.fnUntraced(function*(turn: NonNullable<Driver.Driver["turn"]>) {
+  const store = yield* MemoryDriver.make()
+  const open = (
+    driver: Driver.Driver
+  ): Effect.Effect<Context.Context<Storage.Storage>, ScopedError.DriverError, Scope.Scope> =>
+    Layer.build(Storage.layer(Effect.succeed(driver)))
+  return {
+    ours: yield* open({ ...store, turn }),
+    theirs: yield* open(store)
+  }
+})
+
+/** An update that counts how often it runs. */
+const counting = () => {
+  let runs = 0
+  const update = Scoped.update(count, (n) => {
+    // oxlint-disable-next-line effect-scoped/pure-handlers -- how often it runs is the question
+    runs++
+    return [n + 1, n + 1]
+  })
+  return { update, runs: () => runs }
+}
+
+describe("turns", () => {
+  it.effect("handlers run when their turn has come, all that wait at once, and on what is stored by then", () =>
+    Effect.gen(function*() {
+      const go = yield* Deferred.make<void>()
+      const asked: Array<ReadonlyArray<string>> = []
+      let free = true
+      const { ours, theirs } = yield* two((names) => {
+        asked.push(names)
+        return free ? undefined : Effect.andThen(
+          Deferred.await(go),
+          Effect.sync(() => {
+            free = true
+          })
+        )
+      })
+      const { runs, update } = counting()
+      const increment = Effect.provideContext(update, ours)
+      assert.strictEqual(yield* increment, 1)
+      free = false
+      const waiting = yield* Effect.forkChild(Effect.all([increment, increment], { concurrency: "unbounded" }))
+      yield* TestClock.adjust(1)
+      yield* Effect.provideContext(Scoped.update(count, () => [0, 10]), theirs)
+      const late = yield* Effect.forkChild(increment)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(runs(), 1)
+      yield* Deferred.succeed(go, undefined)
+      assert.deepStrictEqual(yield* Fiber.join(waiting), [11, 12])
+      assert.strictEqual(yield* Fiber.join(late), 13)
+      assert.strictEqual(runs(), 4)
+      assert.deepStrictEqual([...new Set(asked.flat())], ["count"])
+    }))
+
+  it.effect("scopes that nobody else wants are not waited for with those that somebody does", () =>
+    Effect.gen(function*() {
+      const { ours } = yield* two((names) => names.includes("count") ? Effect.never : undefined)
+      yield* Effect.gen(function*() {
+        const waiting = yield* Effect.forkChild(Scoped.update(count, (n) => [n, n + 1]))
+        yield* TestClock.adjust(1)
+        assert.strictEqual(yield* Scoped.update(other, (n) => [n, n + 1]), 0)
+        assert.strictEqual(yield* Scoped.get(other), 1)
+        yield* Fiber.interrupt(waiting)
+      }).pipe(Effect.provideContext(ours))
+    }))
+
+  it.effect("a turn that does not come is not waited for for ever", () =>
+    Effect.gen(function*() {
+      const { ours } = yield* two(() => Effect.never)
+      const waiting = yield* Effect.forkChild(
+        Effect.provideContext(Scoped.update(count, (n) => [n + 1, n + 1]), ours)
+      )
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* Fiber.join(waiting), 1)
+    }))
+
+  it.effect("a turn that throws, dies or is over at once is none", () =>
+    Effect.gen(function*() {
+      const turns: ReadonlyArray<() => Effect.Effect<void>> = [
+        () => {
+          throw new Error("no")
+        },
+        () => Effect.die("no"),
+        () => Effect.void
+      ]
+      for (const turn of turns) {
+        const { ours } = yield* two(turn)
+        assert.strictEqual(yield* Effect.provideContext(Scoped.update(count, (n) => [n + 1, n + 1]), ours), 1)
+      }
+    }))
+
+  it.effect("a storage that is closed does not wait for turns, and whoever waits is told", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryDriver.make()
+      const scope = yield* Scope.make()
+      const ours = yield* Scope.provide(
+        Layer.build(Storage.layer(Effect.succeed<Driver.Driver>({ ...store, turn: () => Effect.never }))),
+        scope
+      )
+      const waiting = yield* Effect.forkChild(Effect.provideContext(Scoped.update(count, (n) => [n, n + 1]), ours))
+      yield* TestClock.adjust(1)
+      yield* Scope.close(scope, Exit.void)
+      const error = yield* Effect.flip(Fiber.join(waiting))
+      assert.strictEqual(error._tag, "DriverError")
+      if (error._tag === "DriverError") assert.strictEqual(error.reason, "Closed")
+    }))
+})
