@@ -1,7 +1,7 @@
 import type { Mutant } from "./mutant.ts"
 
 const tests = { test: "test/MysqlDriver.test.ts" }
-const faults = { test: "test/MysqlDriver.faults.test.ts" }
+const doubts = { test: "test/MysqlDriver.failover.test.ts", named: "stays so " }
 const locks = { test: "test/MysqlDriver.locks.test.ts" }
 
 export const mysql: ReadonlyArray<Mutant> = [
@@ -39,7 +39,13 @@ export const mysql: ReadonlyArray<Mutant> = [
     name: "mysql: what was in doubt is forgotten at the next attempt",
     file: "src/internal/mysql/commit.ts",
     edits: [["inDoubt ||= fault.inDoubt", "inDoubt = fault.inDoubt"]],
-    killers: [faults]
+    killers: [doubts]
+  },
+  {
+    name: "mysql: what was in doubt is forgotten where a lock is in the way then",
+    file: "src/internal/mysql/commit.ts",
+    edits: [["result.failure.remedy === \"wait\" && !result.failure.inDoubt", "result.failure.remedy === \"wait\""]],
+    killers: [doubts]
   },
   {
     name: "mysql: a transaction that failed is left open, with its locks",
