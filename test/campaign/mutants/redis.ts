@@ -3,6 +3,8 @@ import type { Mutant } from "./mutant.ts"
 const script = "src/internal/redis/script.ts"
 const tests = { test: "test/RedisDriver.test.ts" }
 const durability = { test: "test/RedisDriver.durability.test.ts" }
+const turn = "src/internal/redis/turn.ts"
+const turns = { test: "test/redis/turn.test.ts" }
 
 export const redis: ReadonlyArray<Mutant> = [
   {
@@ -57,7 +59,7 @@ export const redis: ReadonlyArray<Mutant> = [
     name: "redis: nobody is told of a commit",
     file: script,
     edits: [["local answer = pcall(publish, key, '')", "local answer = 1"]],
-    killers: [{ test: "test/RedisDriver.cluster.test.ts", named: "hints changes of all of its servers" }, tests]
+    killers: [{ test: "test/RedisDriver.changes.test.ts", named: "are sent with each commit" }]
   },
   {
     name: "redis: who begins to watch is not told to look",
@@ -66,9 +68,67 @@ export const redis: ReadonlyArray<Mutant> = [
     killers: [{ test: "test/RedisDriver.changes.test.ts" }]
   },
   {
-    name: "redis: a removal is not refused where another scope cannot be written",
+    name: "redis: whether all of several scopes can be written is not looked at before the first is",
     file: script,
     edits: [["if matches and not fault and (writes > 1 or removes) then", "if matches and not fault and removes then"]],
-    killers: [{ test: "test/RedisDriver.refusals.test.ts" }]
+    killers: [{ test: "test/RedisDriver.refusals.test.ts", named: "refuses before it writes anything" }]
+  },
+  {
+    name: "redis: a removal needs memory",
+    file: script,
+    edits: [[
+      "if matches and not fault and (writes > 1 or removes) then",
+      "if matches and not fault and writes > 1 then"
+    ]],
+    killers: [{ test: "test/RedisDriver.refusals.test.ts", named: "still lets every scope be removed" }]
+  },
+  {
+    name: "redis: what is expected is compared only where there is something",
+    file: script,
+    edits: [[
+      "if revision ~= sub(expected, find(expected, '::', 1, true) + 2, -2) then",
+      "if found and revision ~= sub(expected, find(expected, '::', 1, true) + 2, -2) then"
+    ]],
+    killers: [tests]
+  },
+  {
+    name: "redis: what is found applied counts as refused, however few replicas have it",
+    file: "src/internal/redis/commit.ts",
+    edits: [["isApplied(one, batch[place]!)", "one === \"Committed\""]],
+    killers: [{ test: "test/RedisDriver.durability.test.ts", named: "as well when it is sent again" }]
+  },
+  {
+    name: "redis: whoever has work keeps the turn",
+    file: turn,
+    edits: [["      if (this.isOver(this.wantedAt - this.since)) this.pass(true)\n", ""]],
+    killers: [turns]
+  },
+  {
+    name: "redis: nobody takes a turn that its holder does not hand on",
+    file: turn,
+    edits: [[
+      "      const queue = this.queue.slice(place)",
+      "      if (place > 0) return this.watch()\n      const queue = this.queue.slice(place)"
+    ]],
+    killers: [turns]
+  },
+  {
+    name: "redis: who is told of no more turns waits on",
+    file: turn,
+    edits: [["    if (first === undefined) return this.wake()\n", "    if (first === undefined) return\n"]],
+    killers: [turns]
+  },
+  {
+    name: "redis: a commit can be woken before it waits",
+    file: "src/internal/redis/crowds.ts",
+    edits: [
+      [
+        "        let proceed = () => {}\n",
+        "        let proceed = () => {}\n        const whenever = () => proceed()\n        const free = turn.begin(claims, whenever)\n"
+      ],
+      ["if (turn.begin(claims, proceed)) proceed()", "if (free) proceed()"],
+      ["turn.end(proceed)", "turn.end(whenever)"]
+    ],
+    killers: [{ test: "test/RedisDriver.turns.test.ts", named: "miss nothing that is said" }]
   }
 ]
