@@ -75,10 +75,13 @@ export const file: ReadonlyArray<Mutant> = [
   {
     name: "file: what comes after a torn line is not read",
     file: "src/internal/file/journal.ts",
-    edits: [[
-      "    if (typeof line === \"string\") return undefined\n    if (\"tx\" in line) {",
-      "    if (typeof line === \"string\" || firstDamage < Infinity) return undefined\n    if (\"tx\" in line) {"
-    ]],
+    edits: [
+      ["  let watermark = 0\n", "  let watermark = 0\n  let torn = false\n"],
+      [
+        "    if (typeof line === \"string\") return undefined\n    if (\"tx\" in line) {",
+        "    if (torn ||= typeof line === \"string\") return undefined\n    if (\"tx\" in line) {"
+      ]
+    ],
     killers: [{ test: "test/file/damage.test.ts", named: "leaves it out, and keeps what is written after it" }]
   },
   {

@@ -93,7 +93,7 @@ export const mysql: ReadonlyArray<Mutant> = [
       "inDoubt: phase === \"query\" && (!server || doubtful.has(errno))",
       "inDoubt: phase === \"query\" && doubtful.has(errno)"
     ]],
-    killers: [{ test: "test/MysqlDriver.faults.test.ts", named: "is got over by the storage: each update counts once" }]
+    killers: [{ test: "test/MysqlDriver.faults.test.ts", named: "where no other connection is to be had" }]
   },
   {
     name: "mysql: a turn that nobody uses goes on",

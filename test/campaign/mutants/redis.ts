@@ -74,15 +74,6 @@ export const redis: ReadonlyArray<Mutant> = [
     killers: [{ test: "test/RedisDriver.refusals.test.ts", named: "refuses before it writes anything" }]
   },
   {
-    name: "redis: a removal needs memory",
-    file: script,
-    edits: [[
-      "if matches and not fault and (writes > 1 or removes) then",
-      "if matches and not fault and writes > 1 then"
-    ]],
-    killers: [{ test: "test/RedisDriver.refusals.test.ts", named: "still lets every scope be removed" }]
-  },
-  {
     name: "redis: what is expected is compared only where there is something",
     file: script,
     edits: [[
@@ -110,12 +101,6 @@ export const redis: ReadonlyArray<Mutant> = [
       "      const queue = this.queue.slice(place)",
       "      if (place > 0) return this.watch()\n      const queue = this.queue.slice(place)"
     ]],
-    killers: [turns]
-  },
-  {
-    name: "redis: who is told of no more turns waits on",
-    file: turn,
-    edits: [["    if (first === undefined) return this.wake()\n", "    if (first === undefined) return\n"]],
     killers: [turns]
   },
   {
