@@ -2,7 +2,7 @@ import type { Mutant } from "./mutant.ts"
 
 const script = "src/internal/redis/script.ts"
 const tests = { test: "test/RedisDriver.test.ts" }
-const durability = { test: "test/RedisDriver.durability.test.ts" }
+const resent = { test: "test/RedisDriver.durability.test.ts", named: "as well when it is sent again" }
 const turn = "src/internal/redis/turn.ts"
 const turns = { test: "test/redis/turn.test.ts" }
 
@@ -47,13 +47,13 @@ export const redis: ReadonlyArray<Mutant> = [
     name: "redis: what WAIT answers is not looked at",
     file: "src/internal/redis/wait.ts",
     edits: [["if (missing !== undefined) {", "if (missing === \"\") {"]],
-    killers: [durability]
+    killers: [{ test: "test/RedisDriver.durability.test.ts", named: "is committed where too few have it" }]
   },
   {
     name: "redis: what is found applied is not waited for",
     file: script,
     edits: [["then mine = i end", "then mine = nil end"]],
-    killers: [durability]
+    killers: [resent]
   },
   {
     name: "redis: nobody is told of a commit",
@@ -86,7 +86,7 @@ export const redis: ReadonlyArray<Mutant> = [
     name: "redis: what is found applied counts as refused, however few replicas have it",
     file: "src/internal/redis/commit.ts",
     edits: [["isApplied(one, batch[place]!)", "one === \"Committed\""]],
-    killers: [{ test: "test/RedisDriver.durability.test.ts", named: "as well when it is sent again" }]
+    killers: [resent]
   },
   {
     name: "redis: whoever has work keeps the turn",
