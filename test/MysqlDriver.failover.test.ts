@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, Schedule, Stream } from "effect"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import { inspect } from "node:util"
-import type { DriverError } from "../src/ScopedError.ts"
+import { DriverError } from "../src/ScopedError.ts"
 import { commit, committed, create, fresh, read, record, soon, write } from "../src/testing/driver/TestStore.ts"
 import { errorPacket, type Proxy, proxy } from "./mysql/proxy.ts"
-import { connect, timed } from "./mysql/store.ts"
+import { connect, session, timed } from "./mysql/store.ts"
 import { type MysqlServer, mysqlServer, query } from "./servers/mysql.ts"
 
 const timeout = 3000
@@ -172,6 +172,32 @@ describe("what was once in doubt", () => {
         assert.deepStrictEqual(yield* driver.read(names), third)
       }))
   }
+
+  it.live("stays so where it then waits in vain for a lock", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const direct = yield* connect(server.port)
+      const driver = yield* connectAs("root", network, { timeout: 8000 })
+      const [held, free] = [fresh(), fresh()] as const
+      const first = yield* create(driver, held)
+      const other = yield* session(server.url)
+      const hold = (name: string) => other(`SELECT * FROM effect_scopes WHERE name='${name}' FOR UPDATE`)
+      yield* other("START TRANSACTION")
+      yield* hold(held)
+      // What nobody holds is tried by itself, once both have waited, and is applied.
+      const lie = network.replace("ROW_COUNT()<1", errorPacket(1180, "Got error 5 during COMMIT"))
+      const writing = yield* Effect.forkChild(
+        driver.commit([[write(held, first, record())], [write(free, null, record())]]),
+        { startImmediately: true }
+      )
+      yield* soon("it is applied", Effect.repeat(read(direct, free), { until: (record) => record !== null }))
+      yield* hold(free)
+      lie.letGo()
+      const [waited, doubtful] = yield* Fiber.join(writing)
+      assert.isTrue(waited instanceof DriverError && !waited.inDoubt, String(waited))
+      assert.isTrue(doubtful instanceof DriverError && doubtful.inDoubt, String(doubtful))
+    }))
 })
 
 describe("a call that has ended", () => {

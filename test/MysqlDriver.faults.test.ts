@@ -47,6 +47,30 @@ describe("a reply that is lost", () => {
       assert.deepStrictEqual(yield* commit(driver, write(name, first, record("3"))), refused(second))
     }))
 
+  for (const parts of [1, 2]) {
+    it.live(`leaves a commit in doubt also where no other connection is to be had: ${parts === 1 ? "one scope" : "a product"}`, () =>
+      Effect.gen(function*() {
+        const server = yield* mysqlServer()
+        const network = yield* proxy(server.port)
+        const [driver, direct] = [yield* connect(network.port), yield* connect(server.port)] as const
+        const names = Array.from({ length: parts }, () => fresh())
+        const first = yield* Effect.forEach(names, (name) => create(driver, name))
+        const second = names.map(() => record("2"))
+        const nowhere = yield* freePort
+        network.replace(second[0]!.revision, Buffer.alloc(0))
+        const writing = yield* Effect.forkChild(
+          Effect.flip(driver.commit([names.map((name, i) => write(name, first[i]!, second[i]!))])),
+          { startImmediately: true }
+        )
+        yield* soon("it is applied", Effect.repeat(read(direct, names[0]!), { until: (found) => found?.data === "2" }))
+        network.lead(nowhere)
+        network.cut()
+        const error = yield* Fiber.join(writing)
+        assert.deepStrictEqual([error.reason, error.inDoubt], ["Unavailable", true])
+        assert.deepStrictEqual(yield* direct.read(names), second)
+      }))
+  }
+
   it.live("is got over by the storage: each update counts once", () =>
     Effect.gen(function*() {
       const server = yield* mysqlServer()

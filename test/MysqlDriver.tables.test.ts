@@ -4,6 +4,7 @@ import { Duration, Effect, Fiber, Stream } from "effect"
 import * as Mysql from "mysql2/promise"
 import { expired } from "../src/Driver.ts"
 import {
+  check,
   commit,
   commitAll,
   committed,
@@ -55,6 +56,26 @@ describe("space", () => {
       )
       assert.strictEqual(yield* rows(server.url, "effect_scopes"), 502)
       assert.isTrue((yield* driver.read([later, renewed])).every((record) => record !== null))
+    }))
+
+  it.live("is not taken by what is not written", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port)
+      const absent = record()
+      const [one, two, three] = [fresh(), fresh(), fresh()] as const
+      yield* commitAll(driver, [
+        [write(one, null, record()), check(fresh(), null)],
+        [write(fresh(), null, record()), write(fresh(), absent, record())],
+        [write(fresh(), null, record()), check(one, null)]
+      ])
+      yield* commitAll(driver, [[write(two, null, record())], [write(fresh(), absent, record())]])
+      yield* commitAll(driver, [[write(three, null, record()), check(fresh(), absent)]])
+      yield* commitAll(driver, [[write(fresh(), absent, record())]])
+      assert.deepStrictEqual(
+        (yield* query(server.url, "SELECT name FROM effect_scopes")).map(({ name }) => String(name)).toSorted(),
+        [one, two].toSorted()
+      )
     }))
 
   it.live("is given back by another process, where sweeping is turned off", () =>

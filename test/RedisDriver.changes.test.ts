@@ -1,8 +1,9 @@
 /** Hints that must come although nobody sends them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { Redis } from "ioredis"
 import type { Driver } from "../src/Driver.ts"
-import { commit, create, driver, prefix, record, write } from "./redis/helpers.ts"
+import { check, commit, create, driver, prefix, record, write } from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
 import { redisServer, until } from "./servers/redis.ts"
 
@@ -44,6 +45,28 @@ describe("hints of changes in Redis", { concurrent: true }, () => {
         yield* hints.more("1", again)
       }))
   }
+
+  it.live("are sent with each commit that writes, once for each name, and with no other", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server)
+      const listener = yield* Effect.acquireRelease(
+        Effect.sync(() => new Redis(server.port)),
+        (redis) => Effect.sync(() => redis.disconnect())
+      )
+      const heard: Array<string> = []
+      listener.on("message", (channel) => heard.push(channel.slice(prefix.length)))
+      yield* Effect.promise(() => listener.subscribe(...["a", "b", "c", "end"].map((name) => prefix + name)))
+      const [first, second] = [record(), record()]
+      assert.isTrue(yield* commit(redis, create("a", first)))
+      assert.isFalse(yield* commit(redis, create("a")))
+      assert.isFalse(yield* commit(redis, [write("a", first, second), write("b", first, second)]))
+      assert.isTrue(yield* commit(redis, [write("a", first, second), check("c", null)]))
+      assert.isTrue(yield* commit(redis, [write("b", null, first), write("c", null, first)]))
+      assert.isTrue(yield* commit(redis, create("end")))
+      yield* until("the last", Effect.sync(() => heard.at(-1) === "end"))
+      assert.deepStrictEqual(heard, ["a", "a", "b", "c", "end"])
+    }))
 
   it.live("come when the server cuts them off, or is another one", () =>
     Effect.gen(function*() {

@@ -181,6 +181,28 @@ describe("turns", () => {
     crowd.close()
   })
 
+  it("are waited for no longer than one has patience, whatever the others say", () => {
+    const crowd = new Crowd(1, soon)
+    const [one] = crowd.writers
+    const queue = { _tag: "Queue", from: "x", term: { number: 9, by: "x" }, queue: ["x", "y", "w0"] } as const
+    for (let i = 0; i < 3_000; i++) {
+      one!.turn.hear(queue)
+      crowd.during(1)
+    }
+    assert.isAtLeast(one!.commits, 3)
+    crowd.close()
+  })
+
+  it("are not waited for by who hears nothing", () => {
+    const crowd = new Crowd(4, soon)
+    crowd.during(200)
+    crowd.wire = { delay: () => undefined }
+    crowd.during(200)
+    const { commits } = crowd.during(1_000)
+    for (const count of commits) assert.isAtLeast(count, 900)
+    crowd.close()
+  })
+
   it("are one at a time again after two had it", () => {
     const crowd = new Crowd(6, soon)
     crowd.during(300)

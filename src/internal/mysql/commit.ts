@@ -141,7 +141,7 @@ export const make = (options: {
             if (left() <= 0) break
             const result = yield* attempt([item], maxPacket)
             if (Result.isSuccess(result)) still.push(...settle(result.success))
-            else if (result.failure.remedy === "wait") still.push(item)
+            else if (result.failure.remedy === "wait" && !result.failure.inDoubt) still.push(item)
             else answers[item.index] = result.failure
           }
           waiting = [...hindered, ...still]

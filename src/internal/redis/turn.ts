@@ -126,6 +126,7 @@ export class Turn {
 
   /** Calls `whenever` once a commit may be prepared. */
   wait(whenever: () => void): void {
+    if (this.isFree) return whenever()
     this.waiting.set(whenever, this.now())
     if (!this.queue.includes(this.me)) this.ask()
     this.watch()

@@ -71,5 +71,26 @@ export const file: ReadonlyArray<Mutant> = [
     file: "src/internal/file/commit.ts",
     edits: [["        if (waiting.length === 0) break\n        // The seal", "        break\n        // The seal"]],
     killers: [compaction]
+  },
+  {
+    name: "file: what comes after a torn line is not read",
+    file: "src/internal/file/journal.ts",
+    edits: [
+      ["  let watermark = 0\n", "  let watermark = 0\n  let torn = false\n"],
+      [
+        "    if (typeof line === \"string\") return undefined\n    if (\"tx\" in line) {",
+        "    if (torn ||= typeof line === \"string\") return undefined\n    if (\"tx\" in line) {"
+      ]
+    ],
+    killers: [{ test: "test/file/damage.test.ts", named: "leaves it out, and keeps what is written after it" }]
+  },
+  {
+    name: "file: a turn that nobody takes never ends",
+    file: "src/internal/file/claims.ts",
+    edits: [[
+      "absent: now >= head.since + patience ? head.who : undefined",
+      "absent: now < head.since ? head.who : undefined"
+    ]],
+    killers: [{ test: "test/file/claims.test.ts", named: "are lost where they are not taken" }]
   }
 ]

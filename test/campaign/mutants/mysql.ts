@@ -1,7 +1,7 @@
 import type { Mutant } from "./mutant.ts"
 
 const tests = { test: "test/MysqlDriver.test.ts" }
-const faults = { test: "test/MysqlDriver.faults.test.ts" }
+const doubts = { test: "test/MysqlDriver.failover.test.ts", named: "stays so " }
 const locks = { test: "test/MysqlDriver.locks.test.ts" }
 
 export const mysql: ReadonlyArray<Mutant> = [
@@ -39,7 +39,13 @@ export const mysql: ReadonlyArray<Mutant> = [
     name: "mysql: what was in doubt is forgotten at the next attempt",
     file: "src/internal/mysql/commit.ts",
     edits: [["inDoubt ||= fault.inDoubt", "inDoubt = fault.inDoubt"]],
-    killers: [faults]
+    killers: [doubts]
+  },
+  {
+    name: "mysql: what was in doubt is forgotten where a lock is in the way then",
+    file: "src/internal/mysql/commit.ts",
+    edits: [["result.failure.remedy === \"wait\" && !result.failure.inDoubt", "result.failure.remedy === \"wait\""]],
+    killers: [doubts]
   },
   {
     name: "mysql: a transaction that failed is left open, with its locks",
@@ -54,7 +60,7 @@ export const mysql: ReadonlyArray<Mutant> = [
     name: "mysql: places that nothing was written to are left behind",
     file: "src/internal/mysql/plan.ts",
     edits: [["...(unfilled.length === 0 ? [] : [Lock.clear(table, unfilled.map(({ name }) => name))]),\n", ""]],
-    killers: [{ test: "test/MysqlDriver.tables.test.ts" }, locks, tests]
+    killers: [{ test: "test/MysqlDriver.tables.test.ts", named: "is not taken by what is not written" }]
   },
   {
     name: "mysql: numbers of hints that come late are not waited for",
@@ -79,5 +85,33 @@ export const mysql: ReadonlyArray<Mutant> = [
     file: "src/internal/mysql/one.ts",
     edits: [["s.name=? AND s.revision=? AND", "s.name=? AND (s.revision=? OR TRUE) AND"]],
     killers: [tests]
+  },
+  {
+    name: "mysql: a commit whose connection was lost counts as failed",
+    file: "src/internal/mysql/fault.ts",
+    edits: [[
+      "inDoubt: phase === \"query\" && (!server || doubtful.has(errno))",
+      "inDoubt: phase === \"query\" && doubtful.has(errno)"
+    ]],
+    killers: [{ test: "test/MysqlDriver.faults.test.ts", named: "where no other connection is to be had" }]
+  },
+  {
+    name: "mysql: a turn that nobody uses goes on",
+    file: "src/internal/mysql/turns.ts",
+    edits: [["if (!turn.busy && turn.commits === seen) return end(crowd, turn, true)", "if (turn.commits < 0) return"]],
+    killers: [{ test: "test/MysqlDriver.turns.test.ts", named: "comes to an end by itself" }]
+  },
+  {
+    name: "mysql: a turn that is over still has its connection",
+    file: "src/internal/mysql/turns.ts",
+    edits: [
+      [
+        "    let turn: Turn | undefined\n    return {",
+        "    let turn: Turn | undefined\n    const own = crowd.turn\n    return {"
+      ],
+      ["if (crowd.turn === undefined || crowd.turn.busy) return", "if (own === undefined || own.busy) return"],
+      ["        turn = crowd.turn\n        turn.busy", "        turn = own\n        turn.busy"]
+    ],
+    killers: [{ test: "test/mysql/turns.test.ts" }]
   }
 ]

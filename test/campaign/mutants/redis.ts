@@ -2,7 +2,8 @@ import type { Mutant } from "./mutant.ts"
 
 const script = "src/internal/redis/script.ts"
 const tests = { test: "test/RedisDriver.test.ts" }
-const durability = { test: "test/RedisDriver.durability.test.ts" }
+const turn = "src/internal/redis/turn.ts"
+const turns = { test: "test/redis/turn.test.ts" }
 
 export const redis: ReadonlyArray<Mutant> = [
   {
@@ -45,19 +46,19 @@ export const redis: ReadonlyArray<Mutant> = [
     name: "redis: what WAIT answers is not looked at",
     file: "src/internal/redis/wait.ts",
     edits: [["if (missing !== undefined) {", "if (missing === \"\") {"]],
-    killers: [durability]
+    killers: [{ test: "test/RedisDriver.durability.test.ts", named: "is committed where too few have it" }]
   },
   {
     name: "redis: what is found applied is not waited for",
     file: script,
     edits: [["then mine = i end", "then mine = nil end"]],
-    killers: [durability]
+    killers: [{ test: "test/RedisDriver.durability.test.ts", named: "may not replicate it leaves no doubt" }]
   },
   {
     name: "redis: nobody is told of a commit",
     file: script,
     edits: [["local answer = pcall(publish, key, '')", "local answer = 1"]],
-    killers: [{ test: "test/RedisDriver.cluster.test.ts", named: "hints changes of all of its servers" }, tests]
+    killers: [{ test: "test/RedisDriver.changes.test.ts", named: "are sent with each commit" }]
   },
   {
     name: "redis: who begins to watch is not told to look",
@@ -66,9 +67,60 @@ export const redis: ReadonlyArray<Mutant> = [
     killers: [{ test: "test/RedisDriver.changes.test.ts" }]
   },
   {
-    name: "redis: a removal is not refused where another scope cannot be written",
+    name: "redis: whether all of several scopes can be written is not looked at before the first is",
     file: script,
     edits: [["if matches and not fault and (writes > 1 or removes) then", "if matches and not fault and removes then"]],
-    killers: [{ test: "test/RedisDriver.refusals.test.ts" }]
+    killers: [{ test: "test/RedisDriver.refusals.test.ts", named: "refuses before it writes anything" }]
+  },
+  {
+    name: "redis: what is expected is compared only where there is something",
+    file: script,
+    edits: [[
+      "if revision ~= sub(expected, find(expected, '::', 1, true) + 2, -2) then",
+      "if found and revision ~= sub(expected, find(expected, '::', 1, true) + 2, -2) then"
+    ]],
+    killers: [tests]
+  },
+  {
+    name: "redis: what is found applied counts as refused, however few replicas have it",
+    file: "src/internal/redis/commit.ts",
+    edits: [["isApplied(one, batch[place]!)", "one === \"Committed\""]],
+    killers: [{ test: "test/RedisDriver.durability.test.ts", named: "as well when it is sent again" }]
+  },
+  {
+    name: "redis: whoever has work keeps the turn",
+    file: turn,
+    edits: [["return ++this.commits >= least && millis >= slice || millis >= longest", "return millis < 0"]],
+    killers: [turns]
+  },
+  {
+    name: "redis: nobody takes a turn that its holder does not hand on",
+    file: turn,
+    edits: [["    else this.begins(this.queue.slice(place))\n", "    else this.watch()\n"]],
+    killers: [turns]
+  },
+  {
+    name: "redis: of two turns at once both go on",
+    file: turn,
+    edits: [["if (claims && this.wantedAt - this.toldAt >= pause) this.tell(this.queue)", ""]],
+    killers: [turns]
+  },
+  {
+    name: "redis: an old turn is taken for a new one",
+    file: turn,
+    edits: [["message._tag === \"Queue\" && !isLater(this.term, message.term)", "message._tag === \"Queue\""]],
+    killers: [turns]
+  },
+  {
+    name: "redis: whoever is told that there is nobody to hand on to keeps it to himself",
+    file: turn,
+    edits: [["    if (this.since !== undefined || this.queue[0] !== who) return\n", "    if (who !== \"\") return\n"]],
+    killers: [turns]
+  },
+  {
+    name: "redis: a turn can come before it is waited for",
+    file: turn,
+    edits: [["    if (this.isFree) return whenever()\n", ""]],
+    killers: [{ test: "test/RedisDriver.turns.test.ts", named: "miss nothing that is said" }]
   }
 ]
