@@ -1,14 +1,13 @@
 /** Several writers of one scope: who is refused again and again gets a turn, and nobody depends on it. */
 import { assert, describe, it } from "@effect/vitest"
-import { type Context, Effect, Layer, Scheduler, type Scope } from "effect"
+import { type Context, Effect, Layer, type Scope } from "effect"
 import { Redis } from "ioredis"
 import type { Driver } from "../src/Driver.ts"
 import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import type { DriverError, ScopedError } from "../src/ScopedError.ts"
 import * as Storage from "../src/Storage.ts"
-import { soon } from "../src/testing/driver/TestStore.ts"
-import { commits, counter, driver, prefix, record, setUser, write } from "./redis/helpers.ts"
+import { commits, counter, driver, prefix, record, setUser } from "./redis/helpers.ts"
 import { proxy } from "./redis/proxy.ts"
 import { connect, redisCluster, redisServer, until } from "./servers/redis.ts"
 
@@ -164,37 +163,6 @@ describe("writers of one scope in Redis", () => {
         Effect.never
       )
       yield* exact(writers)
-    }), 60_000)
-
-  it.live("miss nothing that is said when they are about to wait", () =>
-    Effect.gen(function*() {
-      const server = yield* redisServer()
-      const redis = yield* driver(server)
-      const other = yield* Effect.acquireRelease(
-        Effect.sync(() => new Redis(server.port)),
-        (redis) => Effect.sync(() => redis.disconnect())
-      )
-      yield* redis.commit([[{ ...write("shared", null, record()), claim: "us" }]])
-      // Somebody else has the turn, and nobody has it.
-      const talking = Effect.promise(() =>
-        Promise.all(
-          ["other:1 other other", "other:1 other"].map((text) => other.publish(`${prefix}shared turns`, text))
-        )
-      )
-      yield* Effect.forkScoped(Effect.forever(talking))
-      let waited = 0
-      for (let i = 0; i < 2_000; i++) {
-        yield* Effect.sleep(1)
-        const turn = redis.turn!(["shared"])
-        if (turn === undefined) continue
-        waited++
-        const start = performance.now()
-        // A fiber may give way between any two of its steps. To come back takes two more.
-        yield* soon("a turn", Effect.provideService(turn, Scheduler.MaxOpsBeforeYield, 3))
-        // One that missed its call waits for as long as it would where nobody is left to call it.
-        if (performance.now() - start > 900) assert.fail("it was not woken")
-      }
-      assert.isAbove(waited, 20)
     }), 60_000)
 
   it.live("take no hint of a scope that is named like their channel for one of them", () =>

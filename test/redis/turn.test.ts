@@ -193,6 +193,34 @@ describe("turns", () => {
     crowd.close()
   })
 
+  it("are not taken from who hears of a later one", () => {
+    const crowd = new Crowd(1, soon)
+    const { turn } = crowd.writers[0]!
+    turn.hear({ _tag: "Queue", from: "x", term: { number: 5, by: "x" }, queue: ["x", "w0"] })
+    for (const term of [{ number: 4, by: "y" }, { number: 5, by: "w" }]) {
+      turn.hear({ _tag: "Queue", from: "y", term, queue: ["w0"] })
+      assert.isFalse(turn.isFree)
+    }
+    turn.hear({ _tag: "Queue", from: "x", term: { number: 5, by: "x" }, queue: ["w0"] })
+    assert.isTrue(turn.isFree)
+    crowd.close()
+  })
+
+  it("are not waited for by who hears that nobody has one when he is about to wait", () => {
+    const crowd = new Crowd(1, soon)
+    const { turn } = crowd.writers[0]!
+    const term = { number: 1, by: "x" }
+    turn.hear({ _tag: "Queue", from: "x", term, queue: ["x"] })
+    assert.isFalse(turn.isFree)
+    turn.hear({ _tag: "Queue", from: "x", term, queue: [] })
+    let called = false
+    turn.wait(() => {
+      called = true
+    })
+    assert.isTrue(called)
+    crowd.close()
+  })
+
   it("are not waited for by who hears nothing", () => {
     const crowd = new Crowd(4, soon)
     crowd.during(200)

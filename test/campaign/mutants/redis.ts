@@ -121,6 +121,6 @@ export const redis: ReadonlyArray<Mutant> = [
     name: "redis: a turn can come before it is waited for",
     file: turn,
     edits: [["    if (this.isFree) return whenever()\n", ""]],
-    killers: [{ test: "test/RedisDriver.turns.test.ts", named: "miss nothing that is said" }]
+    killers: [turns]
   }
 ]
