@@ -169,6 +169,16 @@ describe("turns", () => {
     }
   })
 
+  it("go to the one after, at once, where nobody is there to hand on to", () => {
+    const crowd = new Crowd(4, soon)
+    crowd.during(300)
+    crowd.writers.find(({ committing }) => !committing)!.alive = false
+    let idle = 0
+    for (let i = 0; i < 100; i++) if (sum(crowd.during(1).commits) === 0) idle++
+    assert.isBelow(idle, 20)
+    crowd.close()
+  })
+
   it("take in who comes later", () => {
     const crowd = new Crowd(4, soon)
     crowd.during(300)
