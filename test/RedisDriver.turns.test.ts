@@ -114,6 +114,22 @@ describe("writers of one scope in Redis", () => {
       }
     }), 60_000)
 
+  it.live("come to who is so far away that the others are always first", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      wire.delay = 60
+      const far = yield* writer(driver(wire.port))
+      const near = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server))))
+      yield* Effect.forkScoped(Effect.forever(far.update))
+      yield* Effect.raceFirst(
+        until("the far one had several turns", Effect.sync(() => far.done() >= 8)),
+        Effect.forever(compete(near, 10))
+      )
+      // Most of the time is left to the others.
+      for (const { done } of near) assert.isAbove(done(), 20 * far.done())
+    }), 60_000)
+
   it.live("compete with those that know nothing of turns", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
@@ -156,7 +172,20 @@ describe("writers of one scope in Redis", () => {
       const writers = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server))))
       yield* Effect.raceFirst(
         Effect.forEach(
-          ["", ":", "x", "x:x", "x:1 x x y", ":1 x", "x:1e9 x", "x:1e999 x", "😀:\n ", "x:99 x ".padEnd(10_000, "y ")],
+          [
+            "",
+            ":",
+            "x",
+            "x:x",
+            "x:1 x x y",
+            ":1 x",
+            "x:1e9 x",
+            "x~1e9",
+            "x:2e9 x x~1e9 y~-1 z~z",
+            "x:1e999 x",
+            "😀:\n ",
+            "x:99 x ".padEnd(10_000, "y ")
+          ],
           (message) => Effect.andThen(server.call("publish", `${prefix}shared turns`, message), compete(writers, 200)),
           { discard: true }
         ),

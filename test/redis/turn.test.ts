@@ -1,7 +1,8 @@
 /** Turns as such: writers that hear each other over a simulated channel, with losses, delays and deaths. */
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { vi } from "vitest"
-import { decode, encode, Turn } from "../../src/internal/redis/turn.ts"
+import { Turn } from "../../src/internal/redis/turn.ts"
+import { decode, encode } from "../../src/internal/redis/turnMessage.ts"
 import { Seeded } from "../../src/testing/internal/random.ts"
 
 interface Wire {
@@ -58,11 +59,12 @@ class Writer {
     this.committing = true
     const last = this.turn.begin(this.losses > 1)
     if (last) this.turn.handOn()
+    const start = Date.now()
     setTimeout(() => {
       this.committing = false
       if (!this.alive) return
       this.commits++
-      this.turn.end()
+      this.turn.end(Date.now() - start)
       this.want()
     }, commitMillis)
   }
@@ -115,6 +117,7 @@ class Crowd {
   }
 }
 
+const writer = (name: string) => ({ name, needs: 0 })
 const soon: Wire = { delay: () => 0.2 }
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, n) => sum + n, 0)
 
@@ -194,7 +197,12 @@ describe("turns", () => {
   it("are waited for no longer than one has patience, whatever the others say", () => {
     const crowd = new Crowd(1, soon)
     const [one] = crowd.writers
-    const queue = { _tag: "Queue", from: "x", term: { number: 9, by: "x" }, queue: ["x", "y", "w0"] } as const
+    const queue = {
+      _tag: "Queue",
+      from: writer("x"),
+      term: { number: 9, by: "x" },
+      queue: ["x", "y", "w0"].map(writer)
+    } as const
     for (let i = 0; i < 3_000; i++) {
       one!.turn.hear(queue)
       crowd.during(1)
@@ -206,12 +214,12 @@ describe("turns", () => {
   it("are not taken from who hears of a later one", () => {
     const crowd = new Crowd(1, soon)
     const { turn } = crowd.writers[0]!
-    turn.hear({ _tag: "Queue", from: "x", term: { number: 5, by: "x" }, queue: ["x", "w0"] })
+    turn.hear({ _tag: "Queue", from: writer("x"), term: { number: 5, by: "x" }, queue: ["x", "w0"].map(writer) })
     for (const term of [{ number: 4, by: "y" }, { number: 5, by: "w" }]) {
-      turn.hear({ _tag: "Queue", from: "y", term, queue: ["w0"] })
+      turn.hear({ _tag: "Queue", from: writer("y"), term, queue: [writer("w0")] })
       assert.isFalse(turn.isFree)
     }
-    turn.hear({ _tag: "Queue", from: "x", term: { number: 5, by: "x" }, queue: ["w0"] })
+    turn.hear({ _tag: "Queue", from: writer("x"), term: { number: 5, by: "x" }, queue: [writer("w0")] })
     assert.isTrue(turn.isFree)
     crowd.close()
   })
@@ -220,9 +228,9 @@ describe("turns", () => {
     const crowd = new Crowd(1, soon)
     const { turn } = crowd.writers[0]!
     const term = { number: 1, by: "x" }
-    turn.hear({ _tag: "Queue", from: "x", term, queue: ["x"] })
+    turn.hear({ _tag: "Queue", from: writer("x"), term, queue: [writer("x")] })
     assert.isFalse(turn.isFree)
-    turn.hear({ _tag: "Queue", from: "x", term, queue: [] })
+    turn.hear({ _tag: "Queue", from: writer("x"), term, queue: [] })
     let called = false
     turn.wait(() => {
       called = true

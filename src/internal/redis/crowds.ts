@@ -10,7 +10,8 @@ import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
-import * as Turn from "./turn.ts"
+import { Turn } from "./turn.ts"
+import { decode, encode, type Message } from "./turnMessage.ts"
 
 /** At how many scopes there are turns; at any others commits compete. */
 const most = 64
@@ -22,7 +23,7 @@ const idle = 5_000
 const hops = 10
 
 interface Crowd {
-  readonly turn: Turn.Turn
+  readonly turn: Turn
   /** Where all hear what is said, and where only this writer does. */
   readonly channels: ReadonlyArray<string>
   /** What its scope travels in, so that it keeps nobody waiting but those who want it, too. */
@@ -54,10 +55,10 @@ export const make = Effect.fnUntraced(function*(env: {
   let sharded = router.clustered
   yield* Effect.addFinalizer(() => Effect.sync(() => crowds.forEach(({ turn }) => turn.forget())))
 
-  const publish = (channel: string, message: Turn.Message, missed: () => void): void => {
+  const publish = (channel: string, message: Message, missed: () => void): void => {
     const node = router.peek(router.slotOf(channel))
     if (node === undefined) return
-    const line = [sharded ? "spublish" : "publish", channel, Turn.encode(message)] as const
+    const line = [sharded ? "spublish" : "publish", channel, encode(message)] as const
     run(Effect.map(node.exec([line], millis), ([reply]) => {
       // Redis 6 knows no channels of a shard.
       if (reply!._tag === "Fault" && /unknown command/i.test(reply!.said ?? "")) sharded = false
@@ -87,7 +88,7 @@ export const make = Effect.fnUntraced(function*(env: {
     heard: (channel, message) => {
       // A hint of a scope that is named like this channel.
       if (message === "") return
-      for (const { channels, turn } of crowds.values()) if (channels.includes(channel)) turn.hear(Turn.decode(message))
+      for (const { channels, turn } of crowds.values()) if (channels.includes(channel)) turn.hear(decode(message))
     },
     // Then there are no turns.
     fail: () => {},
@@ -103,7 +104,7 @@ export const make = Effect.fnUntraced(function*(env: {
     const lane = lanes.pop()
     if (lane === undefined) return undefined
     const all = `${prefix}${name} turns`
-    const turn = new Turn.Turn({
+    const turn = new Turn({
       me,
       now,
       patience: millis / 4,
@@ -124,8 +125,8 @@ export const make = Effect.fnUntraced(function*(env: {
   }
 
   /** The crowds that a batch concerns, and whether it claims a turn there; new ones where it does. */
-  const crowdsOf = (batch: ReadonlyArray<Transaction>): ReadonlyMap<Turn.Turn, boolean> => {
-    const found = new Map<Turn.Turn, boolean>()
+  const crowdsOf = (batch: ReadonlyArray<Transaction>): ReadonlyMap<Turn, boolean> => {
+    const found = new Map<Turn, boolean>()
     for (const transaction of batch) {
       for (const { claim, name } of transaction) {
         const crowd = crowds.get(name) ?? (claim === undefined ? undefined : open(name, claim))
@@ -161,7 +162,8 @@ export const make = Effect.fnUntraced(function*(env: {
           // Right behind the commit, which is on its way by then.
           if (turn.begin(claims)) queueMicrotask(() => turn.handOn())
         }
-        return Effect.ensuring(commit, Effect.sync(() => concerned.forEach((_, turn) => turn.end())))
+        const start = now()
+        return Effect.ensuring(commit, Effect.sync(() => concerned.forEach((_, turn) => turn.end(now() - start))))
       })
     }
   }

@@ -6,6 +6,7 @@
  * the message: it is stored nowhere. A message that is lost costs a moment, and none is ever needed for a commit to be
  * right.
  */
+import { isLater, type Message, mostNeeds, type Term, type Writer } from "./turnMessage.ts"
 /**
  * A turn lasts for so many milliseconds and so many commits, whichever takes longer: where the way to the server is long,
  * a few milliseconds would be spent on handing on. But not for longer than that.
@@ -21,46 +22,14 @@ const longest = 20
 const lapse = 25
 const leeway = 1.5
 
-/** How long a turn is kept for whoever does not come. He may have to read first, and the machine may be busy. */
+/** How long a turn is kept at least for whoever does not come. He has to read first, and the machine may be busy. */
 const grace = 12
+
+/** How many of its own commits it takes a writer to come: the way of the call, a read, and a way back. */
+const trips = 2.5
 
 /** How often whoever has the turn, and is refused nevertheless, says so to all. */
 const pause = 100
-
-/**
- * In whose order turns go: whoever begins one anew, because nobody had the turn or whoever had it did not come, begins a
- * term. Of two terms the later is heeded, so that there is one turn at a time.
- */
-export interface Term {
-  readonly number: number
-  readonly by: string
-}
-
-const isLater = (one: Term, other: Term): boolean =>
-  one.number > other.number || (one.number === other.number && one.by > other.by)
-
-/** Numbers of terms begin with 1; nobody counts as far as this. */
-const mostTerms = 2 ** 40
-
-/** Somebody asks for a turn, or says who waits for one: the first has it. */
-export type Message =
-  | { readonly _tag: "Ask"; readonly from: string }
-  | { readonly _tag: "Queue"; readonly from: string; readonly term: Term; readonly queue: ReadonlyArray<string> }
-
-export const encode = (message: Message): string =>
-  message._tag === "Ask"
-    ? message.from
-    : `${message.from}:${[message.term.number, message.term.by, ...message.queue].join(" ")}`
-
-export const decode = (text: string): Message => {
-  const colon = text.indexOf(":")
-  const from = colon === -1 ? text : text.slice(0, colon)
-  const [digits = "", by = "", ...queue] = colon === -1 ? [] : text.slice(colon + 1).split(" ")
-  const number = Number(digits)
-  return Number.isInteger(number) && number > 0 && number < mostTerms
-    ? { _tag: "Queue", from, term: { number, by }, queue }
-    : { _tag: "Ask", from }
-}
 
 export class Turn {
   private readonly me: string
@@ -71,10 +40,10 @@ export class Turn {
   private readonly patience: number
   private term: Term = { number: 0, by: "" }
   /** Who has the turn, and who waits for it, as far as was heard. */
-  private queue: ReadonlyArray<string> = []
+  private queue: ReadonlyArray<Writer> = []
   private heardAt = 0
   /** Who asked of late, for whoever gets the turn next. */
-  private readonly asked = new Map<string, number>()
+  private readonly asked = new Map<string, { readonly writer: Writer; readonly at: number }>()
   /** When our turn began. */
   private since: number | undefined = undefined
   private commits = 0
@@ -82,6 +51,10 @@ export class Turn {
   private handedAt = 0
   private behind = 0
   private pace = longest
+  /** How long a commit takes. */
+  private trip = 0
+  /** Until when those have the turns who are nearer. */
+  private restsUntil = 0
   /** When we last wanted to commit. */
   private wantedAt = 0
   private askedAt = -Infinity
@@ -128,8 +101,7 @@ export class Turn {
   wait(whenever: () => void): void {
     if (this.isFree) return whenever()
     this.waiting.set(whenever, this.now())
-    if (!this.queue.includes(this.me)) this.ask()
-    this.watch()
+    this.queueUp()
   }
 
   leave(whenever: () => void): void {
@@ -144,7 +116,7 @@ export class Turn {
     this.underWay++
     this.wantedAt = this.now()
     if (this.queue.length === 0) {
-      if (claims && this.wantedAt - this.askedAt >= lapse) this.ask()
+      if (claims && this.wantedAt - this.askedAt >= lapse + this.trip) this.ask()
       return false
     }
     if (this.since === undefined) return false
@@ -154,40 +126,46 @@ export class Turn {
     return ++this.commits >= least && millis >= slice || millis >= longest
   }
 
-  /** The commit was answered. */
-  end(): void {
+  /** The commit was answered, after so many milliseconds. */
+  end(millis: number): void {
     this.underWay--
+    this.trip += (millis - this.trip) / 4
     if (this.since !== undefined && this.underWay === 0) this.releaseSoon(this.onIdle)
   }
 
   /** Hands on, and waits for another turn. */
   handOn(): void {
-    if (this.since !== undefined) this.pass(true)
+    if (this.since === undefined) return
+    // Whoever takes much longer than the others leaves them as much time as he took.
+    const { needs } = this.self
+    const rests = this.queue.every(({ name, needs: others }) => name === this.me || 3 * others < needs)
+    if (rests && needs > 0) this.restsUntil = 2 * this.now() - this.since + this.trip
+    this.pass(!rests || needs === 0)
   }
 
   hear(message: Message): void {
     const now = this.now()
     const { from } = message
-    if (from === this.me) this.unheardSince = undefined
+    if (from.name === this.me) this.unheardSince = undefined
     if (message._tag === "Queue" && !isLater(this.term, message.term)) {
       this.heardAt = now
       this.term = message.term
       this.set(message.queue)
     } else if (this.since !== undefined) {
-      if (!this.queue.includes(from)) this.queue = [...this.queue, from]
+      if (placeOf(this.queue, from.name) === -1) this.queue = [...this.queue, from]
     } else if (this.queue.length > 0) {
-      this.asked.set(from, now)
-    } else if (from !== this.me && now - this.wantedAt < lapse) {
+      this.asked.set(from.name, { writer: from, at: now })
+    } else if (from.name !== this.me && (this.underWay > 0 || now - this.wantedAt < lapse)) {
       // Two who are refused again and again. All who hear it give the turn to the same one.
-      this.begins([from, this.me])
+      this.begins([from, this.self])
     }
   }
 
   /** Nobody is there to whom the turn was handed. */
   missed(who: string): void {
-    if (this.since !== undefined || this.queue[0] !== who) return
+    if (this.since !== undefined || this.queue[0]?.name !== who) return
     this.since = this.now()
-    this.queue = [this.me, ...this.queue.slice(1).filter((other) => other !== this.me)]
+    this.queue = [this.self, ...this.others.slice(1)]
     this.pass(this.waiting.size > 0)
   }
 
@@ -200,24 +178,45 @@ export class Turn {
 
   /** What we say does not get through, or we hear nothing. */
   private get isDeaf(): boolean {
-    return this.unheardSince !== undefined && this.now() - this.unheardSince > lapse
+    return this.unheardSince !== undefined && this.now() - this.unheardSince > lapse + 2 * this.trip
+  }
+
+  private get self(): Writer {
+    return {
+      name: this.me,
+      needs: this.trip > slice ? Math.min(Math.ceil(trips * this.trip), mostNeeds) : 0
+    }
+  }
+
+  private get others(): ReadonlyArray<Writer> {
+    return this.queue.filter(({ name }) => name !== this.me)
+  }
+
+  private get place(): number {
+    return placeOf(this.queue, this.me)
+  }
+
+  /** Asks for a turn, unless one is to come, and has a look when it should have come. */
+  private queueUp(): void {
+    if (this.place === -1 && this.now() >= this.restsUntil) this.ask()
+    this.watch()
   }
 
   private ask(): void {
     this.askedAt = this.now()
-    this.utter({ _tag: "Ask", from: this.me })
+    this.utter({ _tag: "Ask", from: this.self })
   }
 
-  private begins(queue: ReadonlyArray<string>): void {
+  private begins(queue: ReadonlyArray<Writer>): void {
     this.heardAt = this.now()
     this.term = { number: this.term.number + 1, by: this.me }
     this.tell(queue)
     this.set(queue)
   }
 
-  private tell(queue: ReadonlyArray<string>): void {
+  private tell(queue: ReadonlyArray<Writer>): void {
     this.toldAt = this.now()
-    this.utter({ _tag: "Queue", from: this.me, term: this.term, queue })
+    this.utter({ _tag: "Queue", from: this.self, term: this.term, queue })
   }
 
   private utter(message: Message): void {
@@ -225,40 +224,42 @@ export class Turn {
     this.say(message, undefined)
   }
 
-  private set(queue: ReadonlyArray<string>): void {
+  private set(queue: ReadonlyArray<Writer>): void {
     this.queue = queue
-    for (const who of queue) this.asked.delete(who)
+    for (const { name } of queue) this.asked.delete(name)
     const [first] = queue
-    if (first === this.me) {
+    if (first?.name === this.me) {
       if (this.since !== undefined) return
       this.since = this.now()
-      if (this.behind > 0) this.pace = Math.max((this.since - this.handedAt) / this.behind, slice)
+      if (this.behind > 0) {
+        this.pace = Math.min(Math.max((this.since - this.handedAt) / this.behind, slice), 2 * longest)
+      }
       this.behind = 0
       this.commits = 0
-      for (const [who, at] of this.asked) if (this.since - at < longest + lapse) this.queue = [...this.queue, who]
+      for (const { at, writer } of this.asked.values()) {
+        if (this.since - at < longest + lapse) this.queue = [...this.queue, writer]
+      }
       this.asked.clear()
       this.wake()
       this.releaseSoon((idle) => {
-        this.timer = setTimeout(idle, grace)
+        this.timer = setTimeout(idle, grace + 2 * this.trip)
       })
       return
     }
     this.since = undefined
     if (first === undefined) return this.wake()
-    if (this.waiting.size === 0) return
-    if (!queue.includes(this.me)) this.ask()
-    this.watch()
+    if (this.waiting.size > 0) this.queueUp()
   }
 
   /** Hands on; `again` waits for another turn. */
   private pass(again: boolean): void {
-    const others = this.queue.filter((who) => who !== this.me)
-    const queue = again && others.length > 0 ? [...others, this.me] : others
+    const { others } = this
+    const queue = again && others.length > 0 ? [...others, this.self] : others
     this.heardAt = this.handedAt = this.now()
     this.behind = again ? others.length : 0
     this.set(queue)
     if (queue.length === 0) this.tell(queue)
-    else this.say({ _tag: "Queue", from: this.me, term: this.term, queue }, queue[0])
+    else this.say({ _tag: "Queue", from: this.self, term: this.term, queue }, queue[0]!.name)
   }
 
   private releaseSoon(soon: (idle: () => void) => void): void {
@@ -277,13 +278,15 @@ export class Turn {
     for (const whenever of waiting) whenever()
   }
 
-  /** Has a look when the turn should have come. */
   private watch(): void {
-    const place = this.queue.indexOf(this.me)
-    const ahead = place === -1 ? this.queue.length : place
+    const { place } = this
+    const ahead = place === -1 ? this.queue : this.queue.slice(0, place)
+    const due = ahead.reduce((sum, { needs }) => sum + needs, ahead.length * this.pace * leeway + lapse)
     const [oldest = 0] = this.waiting.values()
     const at = Math.min(
-      Math.max(this.heardAt, this.askedAt) + ahead * this.pace * leeway + lapse,
+      place === -1 && this.askedAt < this.restsUntil
+        ? this.restsUntil
+        : Math.max(this.heardAt, this.askedAt) + due + 2 * this.trip,
       oldest + this.patience
     )
     clearTimeout(this.timer)
@@ -292,11 +295,14 @@ export class Turn {
 
   /** Nothing was heard in time, or not the right thing for too long. */
   private late(): void {
-    const place = this.queue.indexOf(this.me)
+    const { place } = this
     const [oldest = 0] = this.waiting.values()
-    if (this.isDeaf || place === -1) this.forget()
-    else if (this.now() - oldest >= this.patience) this.wake()
+    if (this.now() - oldest >= this.patience) this.wake()
+    else if (place === -1 && this.askedAt < this.restsUntil) this.queueUp()
+    else if (this.isDeaf || place === -1) this.forget()
     // Whoever was before us is gone, or held up.
     else this.begins(this.queue.slice(place))
   }
 }
+
+const placeOf = (queue: ReadonlyArray<Writer>, who: string): number => queue.findIndex(({ name }) => name === who)

@@ -114,7 +114,10 @@ export const redis: ReadonlyArray<Mutant> = [
   {
     name: "redis: whoever is told that there is nobody to hand on to keeps it to himself",
     file: turn,
-    edits: [["    if (this.since !== undefined || this.queue[0] !== who) return\n", "    if (who !== \"\") return\n"]],
+    edits: [[
+      "    if (this.since !== undefined || this.queue[0]?.name !== who) return\n",
+      "    if (who !== \"\") return\n"
+    ]],
     killers: [turns]
   },
   {
