@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as SecureRandom from "effect/crypto/SecureRandom"
+import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
@@ -109,7 +109,7 @@ export const layer = <E, R>(
 export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driver, E, R>, options: Options) {
   const checked = check(options)
   if (typeof checked === "string") return yield* Effect.die(new TypeError(`Storage options: ${checked}`))
-  const writer = yield* Effect.provide(newWriter, SecureRandom.layerWebCrypto)
+  const writer = yield* newWriter
   const engine = yield* Engine.make(yield* driver, {
     namespace: options.namespace,
     retry: options.retry,
@@ -148,4 +148,4 @@ const check = (options: Options) => {
 }
 
 // A writer's id must be unique among all processes for ever: never from `Random`, which a program may seed.
-const newWriter = SecureRandom.SecureRandom.use((random) => Effect.map(random.randomBytes(8), Base64Url.encode))
+const newWriter = Effect.map(WebCrypto, (crypto) => Base64Url.encode(crypto.getRandomValues(new Uint8Array(8))))
