@@ -20,15 +20,14 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { format } from "effect/Formatter"
-import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type * as MemoryDriver from "../MemoryDriver.ts"
 import type { ScopedError } from "../ScopedError.ts"
 import type * as Storage from "../Storage.ts"
+import { drawing } from "./internal/drawn.ts"
 import { type Event, table } from "./internal/lanes.ts"
 import * as Plan from "./internal/plan.ts"
-import type { Seeded } from "./internal/random.ts"
 import { execute } from "./internal/runner.ts"
 import { shrink } from "./internal/shrink.ts"
 import type { Ran, Spec } from "./internal/spec.ts"
@@ -201,17 +200,20 @@ export const make = <const Operation, Output, State>(
     observe: options.observe ?? [],
     expiry: options.expiry,
     failover: options.failover,
-    options: (random) => ({
-      storage: drawn(options.storage ?? {}, random),
-      store: drawn(options.store ?? {}, random)
-    }),
+    options: (random) => {
+      const drawn = drawing(random)
+      return { storage: drawn(options.storage ?? {}), store: drawn(options.store ?? {}) }
+    },
     skew
   }
   return {
     [TypeId]: { _Operation: (operation) => operation, _Output: (output) => output },
     plan: (seed) =>
       Plan.draw(seed, {
-        operation: (random) => drawn(options.operation, random),
+        operation: (random) => {
+          const drawn = drawing(random)
+          return () => drawn(options.operation)
+        },
         writers: options.writers ?? 3,
         calls: options.calls ?? 12,
         skew,
@@ -241,10 +243,6 @@ export const make = <const Operation, Output, State>(
     }
   }
 }
-
-/** What an effect draws, or a value as it is. */
-const drawn = <A>(value: A | Effect.Effect<A>, random: Seeded): A =>
-  Effect.isEffect(value) ? Effect.runSync(Effect.provideService(value, Random.Random, random.service)) : value
 
 /**
  * Runs a seed.

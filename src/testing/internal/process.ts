@@ -6,7 +6,8 @@ import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
-import { Seeded } from "./random.ts"
+import { WorldClock } from "./clock.ts"
+import { Seeded, serviceOf } from "./random.ts"
 import type { World } from "./world.ts"
 
 /** A process: what runs in it runs in its turns only, and never again once it is dead. */
@@ -29,8 +30,8 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     this.id = id
     this.skew = skew
     const services = new Map<string, unknown>()
-    services.set(Clock.key, world.clock(() => this.skew, this))
-    services.set(Random.Random.key, new Seeded(world.seed, 2, id).service)
+    services.set(Clock.key, new WorldClock(world, this))
+    services.set(Random.Random.key, serviceOf(new Seeded(world.seed, 2, id)))
     services.set(WebCrypto.key, cryptoOf(new Seeded(world.seed, 3, id)))
     services.set(Scheduler.Scheduler.key, this)
     services.set(References.CurrentLoggers.key, noLoggers)

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict } from "../../Driver.ts"
 import { Machine } from "../../internal/machine.ts"
 import * as MemoryDriver from "../../MemoryDriver.ts"
+import { WorldClock } from "./clock.ts"
 import type { World } from "./world.ts"
 
 /** What the store tells those who look on. */
@@ -44,7 +45,8 @@ export class Store {
     this.skew = skew
     this.listener = listener
     this.options = options
-    const clock = { ...world.clock(() => 0), currentTimeMillisUnsafe: () => this.now }
+    const clock = new WorldClock(world)
+    clock.currentTimeMillisUnsafe = () => this.now
     this.fork = Effect.runForkWith(
       world.process(id, skew).context.pipe(
         Context.add(Clock.Clock, clock),
