@@ -44,6 +44,11 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     return this.tasks.length > 0
   }
 
+  end(): void {
+    this.alive = false
+    this.tasks = []
+  }
+
   /** Runs what was scheduled before now. */
   turn(): void {
     const { priorities } = this

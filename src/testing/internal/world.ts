@@ -40,8 +40,15 @@ export class World {
 
   end(process: Process): void {
     if (!process.alive) return
-    process.alive = false
+    process.end()
     this.processes.splice(this.processes.indexOf(process), 1)
+  }
+
+  /** Nothing happens any more, and nothing is kept for what would. */
+  stop(): void {
+    for (const process of this.processes) process.end()
+    this.processes.length = 0
+    this.timers.clear()
   }
 
   /** Calls `run` after so many milliseconds. Calling what this returns takes it back. */
