@@ -121,12 +121,15 @@ export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driv
   return { engine }
 })
 
+const defaultTimeout = Duration.seconds(5)
+const defaultRetention = Duration.minutes(1)
+
 // Options that cannot be: a mistake in the program, to be told at once.
 const check = (options: Options) => {
-  const timeout = Duration.fromInput(options.timeout ?? "5 seconds")
+  const timeout = Duration.fromInput(options.timeout ?? defaultTimeout)
   const retention = Option.flatMap(
     timeout,
-    (timeout) => Duration.fromInput(options.retention ?? Duration.max(Duration.minutes(1), Duration.times(timeout, 2)))
+    (timeout) => Duration.fromInput(options.retention ?? Duration.max(defaultRetention, Duration.times(timeout, 2)))
   )
   const { batchSize = 256, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
   if (Option.isNone(timeout) || !Duration.isFinite(timeout.value) || !Duration.isPositive(timeout.value)) {
