@@ -90,7 +90,7 @@ const noLoggers: ReadonlySet<never> = new Set()
 /** Random bytes from a seed: the ids of writers are the same in every run, and so is whatever else is drawn. */
 const cryptoOf = (random: Seeded): Crypto => {
   const getRandomValues = <T extends ArrayBufferView>(array: T): T => {
-    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+    const bytes = array instanceof Uint8Array ? array : new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
     for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256)
     return array
   }
