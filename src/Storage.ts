@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as SecureRandom from "effect/crypto/SecureRandom"
+import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
@@ -109,7 +109,7 @@ export const layer = <E, R>(
 export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driver, E, R>, options: Options) {
   const checked = check(options)
   if (typeof checked === "string") return yield* Effect.die(new TypeError(`Storage options: ${checked}`))
-  const writer = yield* Effect.provide(newWriter, SecureRandom.layerWebCrypto)
+  const writer = yield* newWriter
   const engine = yield* Engine.make(yield* driver, {
     namespace: options.namespace,
     retry: options.retry,
@@ -121,12 +121,15 @@ export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driv
   return { engine }
 })
 
+const defaultTimeout = Duration.seconds(5)
+const defaultRetention = Duration.minutes(1)
+
 // Options that cannot be: a mistake in the program, to be told at once.
 const check = (options: Options) => {
-  const timeout = Duration.fromInput(options.timeout ?? "5 seconds")
+  const timeout = Duration.fromInput(options.timeout ?? defaultTimeout)
   const retention = Option.flatMap(
     timeout,
-    (timeout) => Duration.fromInput(options.retention ?? Duration.max(Duration.minutes(1), Duration.times(timeout, 2)))
+    (timeout) => Duration.fromInput(options.retention ?? Duration.max(defaultRetention, Duration.times(timeout, 2)))
   )
   const { batchSize = 256, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
   if (Option.isNone(timeout) || !Duration.isFinite(timeout.value) || !Duration.isPositive(timeout.value)) {
@@ -148,4 +151,4 @@ const check = (options: Options) => {
 }
 
 // A writer's id must be unique among all processes for ever: never from `Random`, which a program may seed.
-const newWriter = SecureRandom.SecureRandom.use((random) => Effect.map(random.randomBytes(8), Base64Url.encode))
+const newWriter = Effect.map(WebCrypto, (crypto) => Base64Url.encode(crypto.getRandomValues(new Uint8Array(8))))

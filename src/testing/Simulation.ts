@@ -17,22 +17,19 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { format } from "effect/Formatter"
-import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type * as MemoryDriver from "../MemoryDriver.ts"
 import type { ScopedError } from "../ScopedError.ts"
 import type * as Storage from "../Storage.ts"
-import { type Event, table } from "./internal/lanes.ts"
-import * as Plan from "./internal/plan.ts"
-import type { Seeded } from "./internal/random.ts"
-import { execute } from "./internal/runner.ts"
-import { shrink } from "./internal/shrink.ts"
-import type { Ran, Spec } from "./internal/spec.ts"
-import * as Linearizability from "./Linearizability.ts"
+import { table } from "./internal/lanes.ts"
+import type { Plan } from "./internal/plan.ts"
+import { prepare } from "./internal/prepare.ts"
+import { report } from "./internal/report.ts"
+import type { Ran } from "./internal/spec.ts"
+import type * as Linearizability from "./Linearizability.ts"
 
 const TypeId = "~effect-scoped/testing/Simulation" as const
 
@@ -117,9 +114,9 @@ export interface Simulation<in out Operation, in out Output> {
     readonly _Output: (output: Output) => Output
   }
   /** @internal */
-  readonly plan: (seed: number) => Plan.Plan<Operation>
+  readonly plan: (seed: number) => Plan<Operation>
   /** @internal */
-  readonly execute: (plan: Plan.Plan<Operation>, traced: boolean) => Ran<Operation, Output>
+  readonly execute: (plan: Plan<Operation>, traced: boolean) => Ran<Operation, Output>
   /** @internal */
   readonly judge: (ran: Ran<Operation, Output>, seed: number) => Run<Operation, Output>
 }
@@ -193,58 +190,10 @@ export class SimulationError extends Schema.TaggedError<SimulationError>("effect
  */
 export const make = <const Operation, Output, State>(
   options: Options<State, Operation, Output>
-): Simulation<Operation, Output> => {
-  const skew = Duration.toMillis(Duration.fromInputUnsafe(options.skew ?? "1 hour"))
-  const spec: Spec<Operation, Output> = {
-    run: options.run,
-    watch: options.watch ?? [],
-    observe: options.observe ?? [],
-    expiry: options.expiry,
-    failover: options.failover,
-    options: (random) => ({
-      storage: drawn(options.storage ?? {}, random),
-      store: drawn(options.store ?? {}, random)
-    }),
-    skew
-  }
-  return {
-    [TypeId]: { _Operation: (operation) => operation, _Output: (output) => output },
-    plan: (seed) =>
-      Plan.draw(seed, {
-        operation: (random) => drawn(options.operation, random),
-        writers: options.writers ?? 3,
-        calls: options.calls ?? 12,
-        skew,
-        faults: {
-          network: options.faults?.network ?? 0.2,
-          writers: options.faults?.writers ?? 0.15,
-          store: options.faults?.store ?? 0.05,
-          clocks: options.faults?.clocks ?? 0,
-          failover: options.faults?.failover ?? false
-        }
-      }),
-    execute: (plan, traced) => execute(spec, plan, traced),
-    judge: ({ errors, fault, history, lost }, seed) => {
-      const run = { seed, history, errors, fault }
-      if (fault !== undefined) return run
-      if (!lost) {
-        const verdict = Linearizability.check(history, options.model, { steps: 1_000_000 })
-        switch (verdict._tag) {
-          case "Violation":
-            return { ...run, fault: { kind: "order", message: verdict.message } }
-          case "Undecided":
-            return { ...run, fault: { kind: "undecided", message: verdict.message } }
-        }
-      }
-      const message = options.check?.(run)
-      return message === undefined ? run : { ...run, fault: { kind: "check", message } }
-    }
-  }
-}
-
-/** What an effect draws, or a value as it is. */
-const drawn = <A>(value: A | Effect.Effect<A>, random: Seeded): A =>
-  Effect.isEffect(value) ? Effect.runSync(Effect.provideService(value, Random.Random, random.service)) : value
+): Simulation<Operation, Output> => ({
+  [TypeId]: { _Operation: (operation) => operation, _Output: (output) => output },
+  ...prepare(options)
+})
 
 /**
  * Runs a seed.
@@ -320,32 +269,4 @@ export const explain = <Operation, Output>(
   self: Simulation<Operation, Output>,
   seed: number,
   options?: { readonly attempts?: number | undefined }
-): SimulationError => {
-  const plan = self.plan(seed)
-  const first = self.execute(plan, false)
-  const fault = self.judge(first, seed).fault
-  if (fault === undefined) {
-    return new SimulationError({ seed, kind: "none", report: `Seed ${seed} does not fail` })
-  }
-  const fails = (plan: Plan.Plan<Operation>) => self.judge(self.execute(plan, false), seed).fault?.kind === fault.kind
-  const smallest = shrink({ ...plan, fates: first.fates }, fails, options?.attempts ?? 1_000)
-  const ran = self.execute(smallest, true)
-  const calls = smallest.steps.filter(({ _tag }) => _tag === "call").length
-  return new SimulationError({
-    seed,
-    kind: fault.kind,
-    report: [
-      `Seed ${seed} fails (${fault.kind}). The shortest run found that does has ${calls} calls:`,
-      "",
-      table(withoutCalm(ran.events)),
-      "",
-      self.judge(ran, seed).fault?.message ?? format(fault)
-    ].join("\n")
-  })
-}
-
-// What those do who only look at the end is shown; that all is put away then, is not.
-const withoutCalm = (events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
-  const last = events.findLastIndex(({ lane }) => lane === "end")
-  return last === -1 ? events : events.slice(0, last + 1)
-}
+): SimulationError => new SimulationError(report(self, seed, options?.attempts ?? 1_000))

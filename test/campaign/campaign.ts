@@ -8,6 +8,7 @@
  */
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
+import { setFlagsFromString } from "node:v8"
 import { Worker } from "node:worker_threads"
 import corpus from "./corpus.json" with { type: "json" }
 import type { Done, Slice } from "./worker.ts"
@@ -33,6 +34,9 @@ const names = (Object.keys(simulations) as Array<keyof typeof simulations>).filt
 
 /** Runs in slices, so that the time is looked at now and then. */
 const size = 200
+
+// Several threads that move next to nothing mostly wait for each other.
+setFlagsFromString("--no-parallel-scavenge")
 
 // A run leaves nothing behind: with room for many of them, what little was alive is all that has to be moved.
 const workers = Array.from(

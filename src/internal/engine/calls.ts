@@ -52,7 +52,7 @@ export const make = (
   const deadlines = new Deadlines({ now, fork, soon })
 
   const error = (
-    operation: DriverError["operation"],
+    operation: Operation,
     reason: DriverError["reason"],
     description: string,
     cause?: unknown
@@ -62,7 +62,7 @@ export const make = (
       operation,
       reason,
       description,
-      inDoubt: operation === "commit" && reason !== "Closed",
+      inDoubt: operation === "commit",
       ...cause !== undefined && { cause }
     })
 
@@ -147,9 +147,35 @@ export const make = (
       return true
     },
     broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),
-    ended: error("changes", "Unknown", "its hints came to an end. Report this to its authors"),
-    closed: error("commit", "Closed", "the storage layer was closed. Keep it open for as long as it is used")
+    ...endings(driver.name)
   }
+}
+
+const ended = new Map<string, Pick<Calls, "ended" | "closed">>()
+
+/** Nearly every storage has these without needing them, and errors are dear to make: once for each kind of driver. */
+const endings = (driver: string): Pick<Calls, "ended" | "closed"> => {
+  let errors = ended.get(driver)
+  if (errors === undefined) {
+    errors = {
+      ended: new DriverError({
+        driver,
+        operation: "changes",
+        reason: "Unknown",
+        description: "its hints came to an end. Report this to its authors",
+        inDoubt: false
+      }),
+      closed: new DriverError({
+        driver,
+        operation: "commit",
+        reason: "Closed",
+        description: "the storage layer was closed. Keep it open for as long as it is used",
+        inDoubt: false
+      })
+    }
+    ended.set(driver, errors)
+  }
+  return errors
 }
 
 /** A driver's error as the caller of an update of `scope` gets it: by then nothing is in doubt any more. */

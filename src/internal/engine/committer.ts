@@ -111,11 +111,7 @@ export class Committer {
     let sequence = 0
     const env: Environment = {
       clock,
-      // A driver may learn its server's limits later.
-      get dataBytes() {
-        return driver.limits.dataBytes
-      },
-      scopesPerTransaction: driver.limits.scopesPerTransaction,
+      driver,
       verify: options.verify,
       writer: options.writer,
       retention: options.retention,

@@ -16,6 +16,7 @@ import * as Calls from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import * as Committer from "./committer.ts"
 import * as Metrics from "./metrics.ts"
+import * as Names from "./names.ts"
 import { type Sight, versionOf } from "./run.ts"
 import { stateError, type Target } from "./target.ts"
 import { type Kind, type Retry, Update } from "./update.ts"
@@ -201,11 +202,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       })
     })
 
-  const names: Engine["names"] = (prefix) =>
-    driver.names(lines.nameOf(prefix)).pipe(
-      Stream.map((name) => name.slice(lines.nameOf("").length)),
-      Stream.filter((name) => !Name.isOfNamespace(name))
-    )
+  const names: Engine["names"] = (prefix) => Names.of(driver, lines.nameOf(""), prefix)
 
   const engine: Engine = { update, get, changes, names }
   return engine

@@ -63,7 +63,9 @@ export class Lines {
   leave(update: Update): Effect.Effect<void> {
     if (update.phase === "inFlight") {
       return Effect.callback((resume) => {
-        update.abandoned = () => resume(Effect.void)
+        // Assigned as it is written, it would be put where only a full collection comes by, with all that it refers to.
+        const settled = () => resume(Effect.void)
+        update.abandoned = settled
       })
     }
     if (update.phase === "waiting") {

@@ -2,7 +2,7 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import type { Transaction, Write } from "../../Driver.ts"
+import type { Driver, Transaction, Write } from "../../Driver.ts"
 import type { Fault, Held } from "../state/codec.ts"
 import type { Cell, Known } from "./cell.ts"
 import * as Handler from "./handler.ts"
@@ -16,9 +16,8 @@ import { fusible, type Update } from "./update.ts"
 /** What running handlers needs to know of its storage. */
 export interface Environment {
   readonly clock: Clock.Clock
-  /** The largest state that can be stored, in bytes. */
-  readonly dataBytes: number
-  readonly scopesPerTransaction: number
+  /** Whose limits hold: it may learn those of its server later. */
+  readonly driver: Driver
   readonly verify: boolean
   /** How long a revision is remembered after its data is gone. */
   readonly retention: Duration.Duration
@@ -139,7 +138,7 @@ export class Run {
   /** Whether an update heads all of its lines, and those that are not held yet can be, and be committed with the rest. */
   private reaches(update: Update): boolean {
     const { cells } = update
-    let room = this.env.scopesPerTransaction - this.slots.length
+    let room = this.env.driver.limits.scopesPerTransaction - this.slots.length
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
       if (cell.line.first !== update.place(i)) return false
@@ -209,7 +208,7 @@ export class Run {
       : Handler.call(update, before.view())
     if (answer.exit !== undefined) return answer.exit
     if (answer.next !== answer.given) {
-      const accepted = slot.accept(answer.next, before, this.env.dataBytes)
+      const accepted = slot.accept(answer.next, before, this.env.driver.limits.dataBytes)
       if (Result.isFailure(accepted)) return Exit.fail(accepted.failure)
       update.wrote = slot.leave(accepted.success)
     }
@@ -229,7 +228,7 @@ export class Run {
       const accepted: Array<Result.Success<Held, Fault> | undefined> = []
       for (let i = 0; i < slots.length; i++) {
         if (next[i] === given[i]) continue
-        const held = slots[i]!.accept(next[i], before[i]!, this.env.dataBytes)
+        const held = slots[i]!.accept(next[i], before[i]!, this.env.driver.limits.dataBytes)
         if (Result.isFailure(held)) return Exit.fail(held.failure)
         accepted[i] = held.success
       }

@@ -40,6 +40,10 @@ export class Heap<A extends Timed> {
     return first
   }
 
+  clear(): void {
+    this.items.length = 0
+  }
+
   some(holds: (item: A) => boolean): boolean {
     return this.items.some(holds)
   }

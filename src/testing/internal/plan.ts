@@ -38,7 +38,7 @@ const outages = [1, 50, 50, 3_000, 3_000, 25_000, 25_000, 150_000]
 
 /** Draws a plan. Most runs meet a few of the faults only, so that these are not lost among others. */
 export const draw = <Operation>(seed: number, options: {
-  readonly operation: (random: Seeded) => Operation
+  readonly operation: (random: Seeded) => () => Operation
   readonly writers: number
   readonly calls: number
   /** How far clocks are set at the most, in milliseconds. */
@@ -46,6 +46,7 @@ export const draw = <Operation>(seed: number, options: {
   readonly faults: Faults
 }): Plan<Operation> => {
   const random = new Seeded(seed, 0)
+  const operation = options.operation(random)
   const writers = 1 + random.below(options.writers)
   const calls = 1 + random.below(options.calls)
   const weather = (most: number) => random.choice([0, 0.3, 1]) * most
@@ -62,7 +63,7 @@ export const draw = <Operation>(seed: number, options: {
     // At once, a little later, or so much later that things have expired or are forgotten.
     at += gap < 0.5 ? 0 : gap < 0.9 ? random.below(20) : gap < 0.97 ? random.below(10_000) : random.below(20) * 60_000
     if (!bursts || random.chance(0.3)) writer = random.below(writers)
-    steps.push({ at, _tag: "call", writer, operation: options.operation(random) })
+    steps.push({ at, _tag: "call", writer, operation: operation() })
     // While the call is on its way, more often than not.
     const soon = at + random.below(6 * 1024) / 1024
     if (random.chance(processes)) {

@@ -6,7 +6,8 @@ import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
-import { Seeded } from "./random.ts"
+import { WorldClock } from "./clock.ts"
+import { Seeded, serviceOf } from "./random.ts"
 import type { World } from "./world.ts"
 
 /** A process: what runs in it runs in its turns only, and never again once it is dead. */
@@ -29,8 +30,8 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
     this.id = id
     this.skew = skew
     const services = new Map<string, unknown>()
-    services.set(Clock.key, world.clock(() => this.skew, this))
-    services.set(Random.Random.key, new Seeded(world.seed, 2, id).service)
+    services.set(Clock.key, new WorldClock(world, this))
+    services.set(Random.Random.key, serviceOf(new Seeded(world.seed, 2, id)))
     services.set(WebCrypto.key, cryptoOf(new Seeded(world.seed, 3, id)))
     services.set(Scheduler.Scheduler.key, this)
     services.set(References.CurrentLoggers.key, noLoggers)
@@ -41,6 +42,11 @@ export class Process implements Scheduler.Scheduler, Scheduler.SchedulerDispatch
 
   get ready(): boolean {
     return this.tasks.length > 0
+  }
+
+  end(): void {
+    this.alive = false
+    this.tasks = []
   }
 
   /** Runs what was scheduled before now. */
@@ -84,7 +90,7 @@ const noLoggers: ReadonlySet<never> = new Set()
 /** Random bytes from a seed: the ids of writers are the same in every run, and so is whatever else is drawn. */
 const cryptoOf = (random: Seeded): Crypto => {
   const getRandomValues = <T extends ArrayBufferView>(array: T): T => {
-    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+    const bytes = array instanceof Uint8Array ? array : new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
     for (let i = 0; i < bytes.length; i++) bytes[i] = random.below(256)
     return array
   }

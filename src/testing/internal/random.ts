@@ -34,10 +34,10 @@ export class Seeded {
   choice<A>(items: ReadonlyArray<A>): A {
     return items[this.below(items.length)]!
   }
-
-  /** As the service that programs use. */
-  readonly service: typeof Random.Random.Service = {
-    nextDoubleUnsafe: () => this.next(),
-    nextIntUnsafe: () => Math.floor((this.next() * 2 - 1) * Number.MAX_SAFE_INTEGER)
-  }
 }
+
+/** As the service that programs use. */
+export const serviceOf = (random: Seeded): typeof Random.Random.Service => ({
+  nextDoubleUnsafe: () => random.next(),
+  nextIntUnsafe: () => Math.floor((random.next() * 2 - 1) * Number.MAX_SAFE_INTEGER)
+})

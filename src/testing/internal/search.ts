@@ -154,7 +154,7 @@ const worthwhile = (
   classes: ReadonlyArray<number>,
   candidates: ReadonlyArray<number>
 ): ReadonlyArray<number> =>
-  candidates
+  candidates.length === 1 ? candidates : candidates
     .filter((at, i) => {
       const same = classes[at]!
       if (same === -1) return true
@@ -164,7 +164,8 @@ const worthwhile = (
       return true
     })
     .toSorted((one, other) => {
-      const [a, b] = [calls[one]!.returned, calls[other]!.returned]
+      const a = calls[one]!.returned
+      const b = calls[other]!.returned
       return a === b ? one - other : a - b
     })
 
@@ -196,7 +197,7 @@ class Moments {
 
   constructor(calls: ReadonlyArray<Call<unknown, unknown>>) {
     this.forced = calls.map(({ outcome }) => outcome._tag !== "Unknown")
-    const at = (node: number) => node % 2 === 1 ? calls[(node - 1) / 2]!.called : calls[(node - 2) / 2]!.returned
+    const at = (node: number) => node % 2 === 1 ? calls[node >> 1]!.called : calls[(node >> 1) - 1]!.returned
     const nodes: Array<number> = []
     for (let i = 0; i < calls.length; i++) {
       nodes.push(2 * i + 1)
@@ -205,7 +206,8 @@ class Moments {
     }
     // Of one moment, what begins comes before what ends: they overlap.
     nodes.sort((one, other) => {
-      const [a, b] = [at(one), at(other)]
+      const a = at(one)
+      const b = at(other)
       return a === b ? (other % 2) - (one % 2) || one - other : a - b
     })
     this.after = new Int32Array(2 * calls.length + 2).fill(-1)
@@ -221,7 +223,7 @@ class Moments {
   /** The call whose end is the first that holds others up. */
   firstEnd(): number | undefined {
     for (let node = this.after[0]!; node !== -1; node = this.after[node]!) {
-      if (node % 2 === 0 && this.forced[(node - 2) / 2]!) return (node - 2) / 2
+      if (node % 2 === 0 && this.forced[(node >> 1) - 1]!) return (node >> 1) - 1
     }
     return undefined
   }
@@ -230,7 +232,7 @@ class Moments {
   before(end: number): ReadonlyArray<number> {
     const found: Array<number> = []
     for (let node = this.after[0]!; node !== 2 * end + 2; node = this.after[node]!) {
-      if (node % 2 === 1) found.push((node - 1) / 2)
+      if (node % 2 === 1) found.push(node >> 1)
     }
     return found
   }
@@ -239,7 +241,7 @@ class Moments {
   take(call: number): ReadonlyArray<number> {
     const dropped: Array<number> = []
     for (let node = this.after[0]!; node !== 2 * call + 1; node = this.after[node]!) {
-      if (node % 2 === 0) dropped.push((node - 2) / 2)
+      if (node % 2 === 0) dropped.push((node >> 1) - 1)
     }
     for (const other of dropped) this.remove(other)
     this.remove(call)

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { type Driver, expired, type Record, type Transaction, type Verdict } from "../../Driver.ts"
 import { Machine } from "../../internal/machine.ts"
 import * as MemoryDriver from "../../MemoryDriver.ts"
+import { WorldClock } from "./clock.ts"
 import type { World } from "./world.ts"
 
 /** What the store tells those who look on. */
@@ -44,7 +45,7 @@ export class Store {
     this.skew = skew
     this.listener = listener
     this.options = options
-    const clock = { ...world.clock(() => 0), currentTimeMillisUnsafe: () => this.now }
+    const clock = new StoreClock(world, this)
     this.fork = Effect.runForkWith(
       world.process(id, skew).context.pipe(
         Context.add(Clock.Clock, clock),
@@ -102,7 +103,7 @@ export class Store {
     for (const { transaction } of lost) this.listener.applied(transaction)
   }
 
-  private get now(): number {
+  get now(): number {
     return this.at ?? this.world.now + this.skew
   }
 
@@ -155,4 +156,18 @@ export class Store {
 const valueOf = <A>(exit: Exit.Exit<A, unknown> | undefined): A => {
   if (exit === undefined || Exit.isFailure(exit)) throw new Error("The store of the simulation failed")
   return exit.value
+}
+
+/** A clock that shows the time at which a store believes to be. */
+class StoreClock extends WorldClock {
+  private readonly store: Store
+
+  constructor(world: World, store: Store) {
+    super(world)
+    this.store = store
+  }
+
+  override currentTimeMillisUnsafe(): number {
+    return this.store.now
+  }
 }

@@ -1,6 +1,3 @@
-import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import { Heap } from "./heap.ts"
 import { Process } from "./process.ts"
 import { Seeded } from "./random.ts"
@@ -12,9 +9,6 @@ interface Timer {
   readonly process: Process | undefined
   run: (() => void) | undefined
 }
-
-/** The time at which every simulation begins, in milliseconds: 2026-01-01. */
-const epoch = Date.UTC(2026, 0, 1)
 
 /**
  * Time that passes when nobody has anything left to do, and processes that take turns.
@@ -46,8 +40,15 @@ export class World {
 
   end(process: Process): void {
     if (!process.alive) return
-    process.alive = false
+    process.end()
     this.processes.splice(this.processes.indexOf(process), 1)
+  }
+
+  /** Nothing happens any more, and nothing is kept for what would. */
+  stop(): void {
+    for (const process of this.processes) process.end()
+    this.processes.length = 0
+    this.timers.clear()
   }
 
   /** Calls `run` after so many milliseconds. Calling what this returns takes it back. */
@@ -90,35 +91,6 @@ export class World {
   /** Whether something of a process that lives is still to come. */
   waits(process: Process): boolean {
     return process.ready || this.timers.some((timer) => timer.run !== undefined && timer.process === process)
-  }
-
-  /** A clock that is so many milliseconds ahead of the world. What sleeps on it belongs to `process`. */
-  clock(ahead: () => number, process?: Process): Clock.Clock {
-    const millis = () => epoch + this.now + ahead()
-    const nanos = () => BigInt(Math.floor(millis() * 1_000_000))
-    let [seen, seenNanos] = [0, 0n]
-    // Asked for far more often than time passes.
-    const monotonic = () => {
-      if (this.now !== seen) [seen, seenNanos] = [this.now, BigInt(Math.floor(this.now * 1_000_000))]
-      return seenNanos
-    }
-    return {
-      currentTimeMillisUnsafe: millis,
-      currentTimeMillis: Effect.sync(millis),
-      currentTimeNanosUnsafe: nanos,
-      currentTimeNanos: Effect.sync(nanos),
-      monotonicTimeNanosUnsafe: monotonic,
-      monotonicTimeNanos: Effect.sync(monotonic),
-      sleep: (duration) => {
-        const left = Duration.toMillis(duration)
-        if (left <= 0) return Effect.yieldNow
-        if (left === Infinity) return Effect.never
-        return Effect.callback((resume) => {
-          const cancel = this.after(left, () => resume(Effect.void), process)
-          return Effect.sync(cancel)
-        })
-      }
-    }
   }
 }
 

@@ -115,8 +115,8 @@ export const engine: ReadonlyArray<Mutant> = [
     name: "an interrupted caller is let go while its commit is in flight",
     file: "src/internal/engine/lines.ts",
     edits: [[
-      "        update.abandoned = () => resume(Effect.void)",
-      "        update.abandoned = () => {}\n        resume(Effect.void)"
+      "        update.abandoned = settled",
+      "        update.abandoned = () => {}\n        settled()"
     ]],
     killers: [{ test: "test/engine/engine.test.ts", named: "waits for a commit in flight" }]
   },
