@@ -32,8 +32,8 @@ const program = Effect.gen(function*() {
   const jobs = yield* Queue.unbounded<Job>()
   // A crowd gives each of its members too little to do for its code to be compiled before the rounds are over.
   for (const { add, atMost = Infinity, context } of all) {
-    for (const concurrency of [1, 64]) {
-      yield* Effect.provideContext(lap(() => add(1 + process.pid % 99), Math.min(concurrency, atMost), 400), context)
+    for (const [concurrency, millis] of [[64, 400], [1, 1_500]] as const) {
+      yield* Effect.provideContext(lap(() => add(1 + process.pid % 99), Math.min(concurrency, atMost), millis), context)
     }
   }
   process.on("message", (job: Job) => Queue.offerUnsafe(jobs, job))
