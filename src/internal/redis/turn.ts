@@ -12,7 +12,7 @@ import { isLater, type Message, mostNeeds, type Term, type Writer } from "./turn
  * a few milliseconds would be spent on handing on. But not for longer than that.
  */
 const slice = 4
-const least = 4
+const least = 8
 const longest = 20
 
 /**
