@@ -129,7 +129,8 @@ export class Turn {
   /** The commit was answered, after so many milliseconds. */
   end(millis: number): void {
     this.underWay--
-    this.trip += (millis - this.trip) / 4
+    // An answer that never came says nothing of the way.
+    this.trip += (Math.min(millis, mostNeeds / trips) - this.trip) / 4
     if (this.since !== undefined && this.underWay === 0) this.releaseSoon(this.onIdle)
   }
 
