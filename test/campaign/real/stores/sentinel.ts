@@ -62,10 +62,14 @@ export const store = Effect.gen(function*() {
       }),
     millis: [500, 3_000]
   }
-  /** Shorter than it takes to be noticed. */
+  /** Shorter than it takes to be noticed, unless the machine is busy: then another takes its place somewhat later. */
   const paused: Fault = {
     begin: () =>
-      Effect.flatMap(now, (server) => Effect.acquireRelease(server.signal("SIGSTOP"), () => server.signal("SIGCONT"))),
+      Effect.flatMap(now, (server) =>
+        Effect.acquireRelease(
+          server.signal("SIGSTOP"),
+          () => Effect.orDie(Effect.andThen(server.signal("SIGCONT"), Effect.delay(whole, "2 seconds")))
+        )),
     millis: [100, 300]
   }
   const replicaStopped: Fault = {
