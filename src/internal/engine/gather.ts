@@ -152,7 +152,11 @@ export class Gather {
     for (const cell of cells) cell.busy = true
     const waits = this.calls.turn(cells.map(({ name }) => name), () => {
       cells[0]!.waited = true
-      for (const cell of cells) cell.known = undefined
+      for (const cell of cells) {
+        cell.known = undefined
+        this.unload(cell)
+      }
+      this.reader.wake()
       this.lines.free(cells)
     })
     if (!waits) { for (const cell of cells) cell.busy = false }
