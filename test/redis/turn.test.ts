@@ -249,6 +249,17 @@ describe("turns", () => {
     crowd.close()
   })
 
+  it("are not waited for again and again by who asked for one, and whom nobody has heard", () => {
+    const crowd = new Crowd(1, soon)
+    // It is not in the queue, and those who are have gone: so many of them that it does not wait for all to be late.
+    const queue = Array.from({ length: 60 }, (_, i) => writer(`gone${i}`))
+    crowd.writers[0]!.turn.hear({ _tag: "Queue", from: queue[0]!, term: { number: 9, by: "gone0" }, queue })
+    crowd.during(1_100)
+    const { commits } = crowd.during(1_000)
+    assert.isAtLeast(commits[0]!, 900)
+    crowd.close()
+  })
+
   it("are one at a time again after two had it", () => {
     const crowd = new Crowd(6, soon)
     crowd.during(300)

@@ -297,8 +297,9 @@ export class Turn {
   private late(): void {
     const { place } = this
     const [oldest = 0] = this.waiting.values()
-    if (this.now() - oldest >= this.patience) this.wake()
-    else if (place === -1 && this.askedAt < this.restsUntil) this.queueUp()
+    // Who asked, and was not called for as long as that, has heard of a crowd that is gone.
+    if (this.now() - oldest >= this.patience) return place === -1 ? this.forget() : this.wake()
+    if (place === -1 && this.askedAt < this.restsUntil) this.queueUp()
     else if (this.isDeaf || place === -1) this.forget()
     // Whoever was before us is gone, or held up.
     else this.begins(this.queue.slice(place))
