@@ -19,21 +19,24 @@ interface Writer {
   readonly attempts: () => number
 }
 
-const writerOf = (storage: Context.Context<Storage.Storage>, name: string): Writer => {
+/** `names`: those of the scopes that change together, all of them alike. */
+const writerOf = (storage: Context.Context<Storage.Storage>, ...names: ReadonlyArray<string>): Writer => {
   let attempts = 0
   let done = 0
-  const update = Scoped.update(counter(name), (count) => {
+  const update = Scoped.update(Scoped.all(names.map(counter)), ([count = 0]) => {
     // oxlint-disable-next-line effect-scoped/pure-handlers -- how often it runs is the question
     attempts++
-    return [count + 1, count + 1]
+    return [count + 1, names.map(() => count + 1)]
   }).pipe(Effect.tap(() => Effect.sync(() => done++)), Effect.provideContext(storage))
   return { update, attempts: () => attempts, done: () => done }
 }
 
 const open = (made: Effect.Effect<Driver, DriverError, Scope.Scope>) => Layer.build(Storage.layer(made))
 
-const writer = (made: Effect.Effect<Driver, DriverError, Scope.Scope>, name = "shared") =>
-  Effect.map(open(made), (storage) => writerOf(storage, name))
+const writer = (
+  made: Effect.Effect<Driver, DriverError, Scope.Scope>,
+  ...names: ReadonlyArray<string>
+) => Effect.map(open(made), (storage) => writerOf(storage, ...names.length > 0 ? names : ["shared"]))
 
 /** Lets writers compete until together they have made so many updates. */
 const compete = Effect.fnUntraced(function*(writers: ReadonlyArray<Writer>, updates: number) {
@@ -85,6 +88,20 @@ describe("writers of one scope in Redis", () => {
       assert.isAbove(Math.min(...done) / Math.max(...done), 0.5, done.join(" "))
       yield* exact(writers)
     }), 60_000)
+
+  it.live(
+    "take turns at the same one of several scopes, in whatever order they name them",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* redisServer()
+        const writers = yield* Effect.all(
+          [["a", "b"], ["b", "a"], ["a", "b"], ["b", "a"]].map((names) => writer(driver(server), ...names))
+        )
+        assert.isBelow(yield* wasted(writers), 1.5)
+        yield* exact(writers)
+      }),
+    60_000
+  )
 
   it.live("go on without one that is held up when it has the turn", () =>
     Effect.gen(function*() {

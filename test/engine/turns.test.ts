@@ -111,6 +111,15 @@ describe("turns", () => {
       }).pipe(Effect.provideContext(ours))
     }))
 
+  it.effect("who only looks does not wait for one", () =>
+    Effect.gen(function*() {
+      const { ours } = yield* two(() => Effect.never)
+      const both = Scoped.get(Scoped.all([count, other]))
+      const looking = yield* Effect.forkChild(Effect.provideContext(both, ours))
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
+      assert.deepStrictEqual(looking.pollUnsafe(), Exit.succeed([0, 0]))
+    }))
+
   it.effect("a turn that does not come is not waited for for ever", () =>
     Effect.gen(function*() {
       const { ours } = yield* two(() => Effect.never)

@@ -128,6 +128,8 @@ export const make = Effect.fnUntraced(function*(env: {
   const crowdsOf = (batch: ReadonlyArray<Transaction>): ReadonlyMap<Turn, boolean> => {
     const found = new Map<Turn, boolean>()
     for (const transaction of batch) {
+      // Who only looks is in nobody's way.
+      if (transaction.every(({ next }) => next === undefined)) continue
       for (const { claim, name } of transaction) {
         const crowd = crowds.get(name) ?? (claim === undefined ? undefined : open(name, claim))
         if (crowd !== undefined) found.set(crowd.turn, claim !== undefined || found.get(crowd.turn) === true)
@@ -140,7 +142,8 @@ export const make = Effect.fnUntraced(function*(env: {
     laneOf: (name) => crowds.size === 0 ? undefined : crowds.get(name)?.lane,
     turn: (names) => {
       if (crowds.size === 0) return undefined
-      for (const name of names) {
+      // Whoever wants the same ones waits at the same one, in whatever order he names them.
+      for (const name of names.length > 1 ? names.toSorted() : names) {
         const turn = crowds.get(name)?.turn
         if (turn === undefined) continue
         if (turn.isFree) return undefined
