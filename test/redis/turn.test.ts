@@ -260,6 +260,23 @@ describe("turns", () => {
     crowd.close()
   })
 
+  it("are kept for another one that is waited for, and then for the commit", () => {
+    const crowd = new Crowd(1, soon)
+    const [one] = crowd.writers
+    one!.busy = false
+    crowd.during(50)
+    const { turn } = one!
+    const queue = ["w0", "x"].map(writer)
+    turn.hear({ _tag: "Queue", from: writer("x"), term: { number: 9, by: "x" }, queue })
+    turn.hold()
+    const { toOne } = crowd.during(200)
+    turn.letGo()
+    assert.deepStrictEqual([toOne, crowd.during(8).toOne], [0, 0])
+    // Nothing was committed.
+    assert.strictEqual(crowd.during(20).toOne, 1)
+    crowd.close()
+  })
+
   it("are one at a time again after two had it", () => {
     const crowd = new Crowd(6, soon)
     crowd.during(300)
