@@ -111,8 +111,8 @@ export type Verdict =
  *   says so in its `scope`: the others are read without it then.
  * - `commit`: a verdict for each transaction of the batch, in order. A transaction that failed on its own while others
  *   got their verdicts has the `DriverError` in its place.
- * - `turn`: waits until this process has the turn at a scope that several want at once: at the first of the names that
- *   has turns. The engine asks before it runs the handlers of a commit to these names, and reads afterwards what others
+ * - `turn`: waits until this process has the turn at scopes that several want at once: at those of the names that have
+ *   turns. The engine asks before it runs the handlers of a commit to these names, and reads afterwards what others
  *   wrote meanwhile. `undefined`: there is nothing to wait for. Never fails, and ends in time. Default: no turns.
  * - `changes`: hints that a name may have changed ("look again"): at least one after the last change, also across
  *   reconnects. Once the subscription stands, and when it stands again after it was lost, every name is hinted at, so

@@ -19,21 +19,24 @@ interface Writer {
   readonly attempts: () => number
 }
 
-const writerOf = (storage: Context.Context<Storage.Storage>, name: string): Writer => {
+/** `names`: those of the scopes that change together, all of them alike. */
+const writerOf = (storage: Context.Context<Storage.Storage>, ...names: ReadonlyArray<string>): Writer => {
   let attempts = 0
   let done = 0
-  const update = Scoped.update(counter(name), (count) => {
+  const update = Scoped.update(Scoped.all(names.map(counter)), ([count = 0]) => {
     // oxlint-disable-next-line effect-scoped/pure-handlers -- how often it runs is the question
     attempts++
-    return [count + 1, count + 1]
+    return [count + 1, names.map(() => count + 1)]
   }).pipe(Effect.tap(() => Effect.sync(() => done++)), Effect.provideContext(storage))
   return { update, attempts: () => attempts, done: () => done }
 }
 
 const open = (made: Effect.Effect<Driver, DriverError, Scope.Scope>) => Layer.build(Storage.layer(made))
 
-const writer = (made: Effect.Effect<Driver, DriverError, Scope.Scope>, name = "shared") =>
-  Effect.map(open(made), (storage) => writerOf(storage, name))
+const writer = (
+  made: Effect.Effect<Driver, DriverError, Scope.Scope>,
+  ...names: ReadonlyArray<string>
+) => Effect.map(open(made), (storage) => writerOf(storage, ...names.length > 0 ? names : ["shared"]))
 
 /** Lets writers compete until together they have made so many updates. */
 const compete = Effect.fnUntraced(function*(writers: ReadonlyArray<Writer>, updates: number) {
@@ -86,6 +89,20 @@ describe("writers of one scope in Redis", () => {
       yield* exact(writers)
     }), 60_000)
 
+  it.live(
+    "take turns at the same one of several scopes, in whatever order they name them",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* redisServer()
+        const writers = yield* Effect.all(
+          [["a", "b"], ["b", "a"], ["a", "b"], ["b", "a"]].map((names) => writer(driver(server), ...names))
+        )
+        assert.isBelow(yield* wasted(writers), 1.5)
+        yield* exact(writers)
+      }),
+    60_000
+  )
+
   it.live("go on without one that is held up when it has the turn", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
@@ -129,6 +146,18 @@ describe("writers of one scope in Redis", () => {
       // Most of the time is left to the others.
       for (const { done } of near) assert.isAbove(done(), 20 * far.done())
     }), 60_000)
+
+  it.live("come to who is far away also at several scopes, each of which others want", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      wire.delay = 100
+      const far = yield* writer(driver(wire.port), "a", "b")
+      const near = yield* Effect.all(["a", "a", "b", "b", "b", "b"].map((name) => writer(driver(server), name)))
+      for (const { update } of near) yield* Effect.forkScoped(Effect.forever(update))
+      // It would fail with a `ConflictError`.
+      for (let i = 0; i < 2; i++) yield* far.update
+    }), 120_000)
 
   it.live("compete with those that know nothing of turns", () =>
     Effect.gen(function*() {

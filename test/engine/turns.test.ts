@@ -75,6 +75,51 @@ describe("turns", () => {
       }).pipe(Effect.provideContext(ours))
     }))
 
+  it.effect("what was read before a turn was waited for is not counted as held for ever", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryDriver.make()
+      const large = Scoped.family("large", { key: Schema.String, schema: Schema.String, initial: "" })
+      const keys = ["1", "2", "3", "4", "5"]
+      const write = (key: string) => Scoped.update(large(key), () => [undefined, "x".repeat(15 * 1024 * 1024)])
+      const theirs = yield* Layer.build(Storage.layer(Effect.succeed(store)))
+      yield* Effect.provideContext(Effect.forEach(keys, write), theirs)
+      // Free before the scope is read, and somebody else's by then.
+      const asked = new Set<string>()
+      const go = yield* Deferred.make<void>()
+      const ours = yield* Layer.build(Storage.layer(Effect.succeed<Driver.Driver>({
+        ...store,
+        parallelism: 2,
+        turn: ([name = ""]) => {
+          const before = asked.has(name)
+          asked.add(name)
+          return before ? Effect.void : undefined
+        },
+        commit: (batch) =>
+          batch.some(([write]) => write?.name === "other")
+            ? Effect.andThen(Deferred.await(go), store.commit(batch))
+            : store.commit(batch)
+      })))
+      yield* Effect.gen(function*() {
+        yield* Effect.forEach(keys, (key) => Scoped.update(large(key), (text) => [text.length, ""]))
+        yield* Effect.forkChild(Scoped.update(other, (n) => [n, n + 1]))
+        yield* TestClock.adjust(1)
+        // There is room for it, whatever else is in flight.
+        const done = yield* Effect.forkChild(Scoped.update(count, (n) => [n, n + 1]))
+        for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
+        yield* Effect.addFinalizer(() => Deferred.succeed(go, undefined))
+        assert.deepStrictEqual(done.pollUnsafe(), Exit.succeed(0))
+      }).pipe(Effect.provideContext(ours))
+    }))
+
+  it.effect("who only looks does not wait for one", () =>
+    Effect.gen(function*() {
+      const { ours } = yield* two(() => Effect.never)
+      const both = Scoped.get(Scoped.all([count, other]))
+      const looking = yield* Effect.forkChild(Effect.provideContext(both, ours))
+      for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
+      assert.deepStrictEqual(looking.pollUnsafe(), Exit.succeed([0, 0]))
+    }))
+
   it.effect("a turn that does not come is not waited for for ever", () =>
     Effect.gen(function*() {
       const { ours } = yield* two(() => Effect.never)

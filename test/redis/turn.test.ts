@@ -249,6 +249,34 @@ describe("turns", () => {
     crowd.close()
   })
 
+  it("are not waited for again and again by who asked for one, and whom nobody has heard", () => {
+    const crowd = new Crowd(1, soon)
+    // It is not in the queue, and those who are have gone: so many of them that it does not wait for all to be late.
+    const queue = Array.from({ length: 60 }, (_, i) => writer(`gone${i}`))
+    crowd.writers[0]!.turn.hear({ _tag: "Queue", from: queue[0]!, term: { number: 9, by: "gone0" }, queue })
+    crowd.during(1_100)
+    const { commits } = crowd.during(1_000)
+    assert.isAtLeast(commits[0]!, 900)
+    crowd.close()
+  })
+
+  it("are kept for another one that is waited for, and then for the commit", () => {
+    const crowd = new Crowd(1, soon)
+    const [one] = crowd.writers
+    one!.busy = false
+    crowd.during(50)
+    const { turn } = one!
+    const queue = ["w0", "x"].map(writer)
+    turn.hear({ _tag: "Queue", from: writer("x"), term: { number: 9, by: "x" }, queue })
+    turn.hold()
+    const { toOne } = crowd.during(200)
+    turn.letGo()
+    assert.deepStrictEqual([toOne, crowd.during(8).toOne], [0, 0])
+    // Nothing was committed.
+    assert.strictEqual(crowd.during(20).toOne, 1)
+    crowd.close()
+  })
+
   it("are one at a time again after two had it", () => {
     const crowd = new Crowd(6, soon)
     crowd.during(300)

@@ -147,12 +147,17 @@ export class Gather {
   }
 
   /** Whether a head waits for its turn, once. What is known of its cells by then is old. */
-  private waits({ cells }: Update): boolean {
-    if (!this.turns || cells[0]!.waited) return false
+  private waits({ cells, kind }: Update): boolean {
+    // Who only looks is in nobody's way.
+    if (!this.turns || kind === "look" || cells[0]!.waited) return false
     for (const cell of cells) cell.busy = true
     const waits = this.calls.turn(cells.map(({ name }) => name), () => {
       cells[0]!.waited = true
-      for (const cell of cells) cell.known = undefined
+      for (const cell of cells) {
+        cell.known = undefined
+        this.unload(cell)
+      }
+      this.reader.wake()
       this.lines.free(cells)
     })
     if (!waits) { for (const cell of cells) cell.busy = false }

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
-import type { Transaction } from "../../Driver.ts"
+import type { Transaction, Write } from "../../Driver.ts"
 import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Router } from "./router.ts"
@@ -33,7 +33,7 @@ interface Crowd {
 export interface Crowds {
   /** The lane of its own of a scope that has turns. */
   readonly laneOf: (name: string) => string | undefined
-  /** Waits for the turn at the first of some scopes that has turns; `undefined` where there is nothing to wait for. */
+  /** Waits for the turns at those of some scopes that have turns; `undefined` where there is nothing to wait for. */
   readonly turn: (names: ReadonlyArray<string>) => Effect.Effect<void> | undefined
   /** Runs a commit, and hands on right behind it if it is the last of a turn. */
   readonly during: <A, E>(batch: ReadonlyArray<Transaction>, commit: Effect.Effect<A, E>) => Effect.Effect<A, E>
@@ -45,6 +45,7 @@ export const make = Effect.fnUntraced(function*(env: {
   readonly millis: number
 }) {
   const { millis, prefix, router } = env
+  const patience = millis / 4
   const scope = yield* Effect.scope
   const run = yield* FiberSet.makeRuntime<never>()
   // Turns are about processes and servers that are real, whatever clock the program goes by.
@@ -107,7 +108,7 @@ export const make = Effect.fnUntraced(function*(env: {
     const turn = new Turn({
       me,
       now,
-      patience: millis / 4,
+      patience,
       say: (message, to) => {
         publish(to === undefined ? all : `${all} ${to}`, message, () => {
           if (to !== undefined) turn.missed(to)
@@ -128,7 +129,9 @@ export const make = Effect.fnUntraced(function*(env: {
   const crowdsOf = (batch: ReadonlyArray<Transaction>): ReadonlyMap<Turn, boolean> => {
     const found = new Map<Turn, boolean>()
     for (const transaction of batch) {
-      for (const { claim, name } of transaction) {
+      // Who only looks is in nobody's way.
+      if (transaction.every(({ next }) => next === undefined)) continue
+      for (const { claim, name } of transaction.length > 1 ? transaction.toSorted(byName) : transaction) {
         const crowd = crowds.get(name) ?? (claim === undefined ? undefined : open(name, claim))
         if (crowd !== undefined) found.set(crowd.turn, claim !== undefined || found.get(crowd.turn) === true)
       }
@@ -136,21 +139,38 @@ export const make = Effect.fnUntraced(function*(env: {
     return found
   }
 
+  const comes = (turn: Turn): Effect.Effect<void> =>
+    Effect.callback((resume) => {
+      const whenever = () => resume(Effect.void)
+      turn.wait(whenever)
+      return Effect.sync(() => turn.leave(whenever))
+    })
+
+  /** One after the other. The first are kept meanwhile, for as long as those who wait there put up with it. */
+  const come = (turns: ReadonlyArray<Turn>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const since = now()
+      const held: Array<Turn> = []
+      const next = Effect.suspend(() => comes(turns[held.length]!))
+      return Effect.whileLoop({
+        while: () => held.length < turns.length && now() - since < patience,
+        body: () => next,
+        step: () => {
+          const turn = turns[held.length]!
+          turn.hold()
+          held.push(turn)
+        }
+      }).pipe(Effect.ensuring(Effect.sync(() => held.forEach((turn) => turn.letGo()))))
+    })
+
   const result: Crowds = {
     laneOf: (name) => crowds.size === 0 ? undefined : crowds.get(name)?.lane,
     turn: (names) => {
       if (crowds.size === 0) return undefined
-      for (const name of names) {
-        const turn = crowds.get(name)?.turn
-        if (turn === undefined) continue
-        if (turn.isFree) return undefined
-        return Effect.callback((resume) => {
-          const whenever = () => resume(Effect.void)
-          turn.wait(whenever)
-          return Effect.sync(() => turn.leave(whenever))
-        })
-      }
-      return undefined
+      // All wait in the same order, in whatever order they name them: so nobody waits for who waits for him.
+      const turns = (names.length > 1 ? names.toSorted() : names).flatMap((name) => crowds.get(name)?.turn ?? [])
+      if (turns.every(({ isFree }) => isFree)) return undefined
+      return turns.length === 1 ? comes(turns[0]!) : come(turns)
     },
     during: (batch, commit) => {
       if (crowds.size === 0 && batch.every((transaction) => transaction.every(({ claim }) => claim === undefined))) {
@@ -158,9 +178,11 @@ export const make = Effect.fnUntraced(function*(env: {
       }
       return Effect.suspend(() => {
         const concerned = crowdsOf(batch)
+        const [first] = concerned.keys()
         for (const [turn, claims] of concerned) {
+          // Whoever waits for several asks for the others once he has the first, and is not called there before.
           // Right behind the commit, which is on its way by then.
-          if (turn.begin(claims)) queueMicrotask(() => turn.handOn())
+          if (turn.begin(claims)) queueMicrotask(() => turn.handOn(turn === first))
         }
         const start = now()
         return Effect.ensuring(commit, Effect.sync(() => concerned.forEach((_, turn) => turn.end(now() - start))))
@@ -169,3 +191,5 @@ export const make = Effect.fnUntraced(function*(env: {
   }
   return result
 })
+
+const byName = (one: Write, other: Write): number => one.name < other.name ? -1 : 1

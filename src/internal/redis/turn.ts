@@ -108,6 +108,17 @@ export class Turn {
     this.waiting.delete(whenever)
   }
 
+  /** Our turn is kept, also while nothing is committed, until it is let go of. */
+  hold(): void {
+    this.underWay++
+  }
+
+  /** A commit is to come now. */
+  letGo(): void {
+    this.underWay--
+    if (this.since !== undefined) this.expect()
+  }
+
   /**
    * A commit is sent. `claims` tells whether others come first again and again. Tells whether it is the last of our turn:
    * then `handOn` is to be called as soon as it is on its way.
@@ -134,14 +145,14 @@ export class Turn {
     if (this.since !== undefined && this.underWay === 0) this.releaseSoon(this.onIdle)
   }
 
-  /** Hands on, and waits for another turn. */
-  handOn(): void {
+  /** Hands on; `again` waits for another turn. */
+  handOn(again = true): void {
     if (this.since === undefined) return
     // Whoever takes much longer than the others leaves them as much time as he took.
     const { needs } = this.self
     const rests = this.queue.every(({ name, needs: others }) => name === this.me || 3 * others < needs)
     if (rests && needs > 0) this.restsUntil = 2 * this.now() - this.since + this.trip
-    this.pass(!rests || needs === 0)
+    this.pass(again && (!rests || needs === 0))
   }
 
   hear(message: Message): void {
@@ -242,9 +253,7 @@ export class Turn {
       }
       this.asked.clear()
       this.wake()
-      this.releaseSoon((idle) => {
-        this.timer = setTimeout(idle, grace + 2 * this.trip)
-      })
+      this.expect()
       return
     }
     this.since = undefined
@@ -261,6 +270,14 @@ export class Turn {
     this.set(queue)
     if (queue.length === 0) this.tell(queue)
     else this.say({ _tag: "Queue", from: this.self, term: this.term, queue }, queue[0]!.name)
+  }
+
+  /** Keeps our turn for a while for a commit that is to come. */
+  private expect(): void {
+    clearTimeout(this.timer)
+    this.releaseSoon((idle) => {
+      this.timer = setTimeout(idle, grace + 2 * this.trip)
+    })
   }
 
   private releaseSoon(soon: (idle: () => void) => void): void {
@@ -298,8 +315,9 @@ export class Turn {
   private late(): void {
     const { place } = this
     const [oldest = 0] = this.waiting.values()
-    if (this.now() - oldest >= this.patience) this.wake()
-    else if (place === -1 && this.askedAt < this.restsUntil) this.queueUp()
+    // Who asked, and was not called for as long as that, has heard of a crowd that is gone.
+    if (this.now() - oldest >= this.patience) return place === -1 ? this.forget() : this.wake()
+    if (place === -1 && this.askedAt < this.restsUntil) this.queueUp()
     else if (this.isDeaf || place === -1) this.forget()
     // Whoever was before us is gone, or held up.
     else this.begins(this.queue.slice(place))
