@@ -30,4 +30,5 @@ const compare = (one: unknown, other: unknown, depth: number): boolean => {
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
 const isPlain = (value: object): value is { readonly [key: string]: unknown } =>
-  Object.getPrototypeOf(value) === Object.prototype && !Equal.isEqual(value)
+  Object.getPrototypeOf(value) === Object.prototype && !Equal.isEqual(value) &&
+  Object.getOwnPropertySymbols(value).length === 0
