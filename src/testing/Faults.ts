@@ -13,6 +13,9 @@
  * | `DriverError` of a read | `Faults.reads(Faults.fails("Unavailable"))` |
  * | an answer that is lost, and found again | `Faults.commits(Faults.answerLost)` |
  *
+ * What was planned and not met stays planned as long as the layer lives, so tests that share one, as in `it.layer`, meet
+ * what those before them left. A layer that each test provides for itself is built anew.
+ *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -38,6 +38,8 @@ export type Outcome<Output> =
  * A call: `called` and `returned` are moments of one clock, or numbers in the order of events. `returned` is `Infinity`
  * for a call that may take effect at any time after it was made, such as one whose caller crashed.
  *
+ * A call cannot end before it began: {@link check} throws a `RangeError` for one that does.
+ *
  * `client` is only shown.
  *
  * @category models
@@ -79,8 +81,9 @@ export interface Model<State, Input, Output> {
  *
  * - `Linearizable`: `order` is an order that explains the history. Of the calls whose outcome is unknown it holds those
  *   that had to take effect.
- * - `Violation`: there is none. `calls` are a few calls that cannot be ordered, whatever became of all others; `state`
- *   is the state in which the search came furthest; `message` tells it all.
+ * - `Violation`: there is none. `calls` are a few calls that cannot be ordered, whatever became of all others, or, where
+ *   too many had come before, those that none of could be next; `state` is the state in which the search came furthest;
+ *   `message` tells it all.
  * - `Undecided`: the search was given up after so many steps.
  *
  * @category models
@@ -156,7 +159,11 @@ export const check = <State, Input, Output>(
   options?: { readonly steps?: number | undefined }
 ): Verdict<State, Input, Output> => {
   const limit = options?.steps ?? 10_000_000
-  const order: Array<Call<Input, Output>> = []
+  for (const call of history) {
+    // Whatever is not a number is not at any time either.
+    if (!(call.called <= call.returned)) throw new RangeError(`A call cannot end before it began: ${show(call)}`)
+  }
+  const placed: Array<{ readonly call: Call<Input, Output>; readonly moment: number }> = []
   let steps = 0
   for (const part of model.keys === undefined ? [history] : components(history, ({ input }) => model.keys!(input))) {
     const quick = search(part, model, limit - steps, true)
@@ -164,12 +171,15 @@ export const check = <State, Input, Output>(
     const found = quick._tag === "Ordered" ? quick : search(part, model, limit - steps)
     if (found !== quick) steps += found.steps
     switch (found._tag) {
-      case "Ordered":
-        for (const call of found.order) order.push(call)
+      case "Ordered": {
+        let moment = -Infinity
+        for (const call of found.order) placed.push({ call, moment: moment = Math.max(moment, call.called) })
         break
+      }
       case "Stuck": {
-        const calls = core(part, model, found.last) ?? found.waiting
-        return { _tag: "Violation", calls, state: found.state, message: explain(model, calls, found) }
+        const calls = core(part, model, found.last)
+        const message = explain(model, calls, found)
+        return { _tag: "Violation", calls: calls ?? found.waiting, state: found.state, message }
       }
       case "GivenUp":
         return {
@@ -179,7 +189,9 @@ export const check = <State, Input, Output>(
         }
     }
   }
-  return { _tag: "Linearizable", order }
+  // Each call at the first moment that its own order leaves it: so they are in order across the parts as well.
+  const byMoment = placed.toSorted((one, other) => one.moment === other.moment ? 0 : one.moment - other.moment)
+  return { _tag: "Linearizable", order: byMoment.map(({ call }) => call) }
 }
 
 /** Calls that are looked at when the few are picked that cannot be ordered, and the steps for each attempt. */
@@ -195,33 +207,41 @@ const core = <State, Input, Output>(
   model: Model<State, Input, Output>,
   last: number
 ): ReadonlyArray<Call<Input, Output>> | undefined => {
-  // What began after the search was stuck has no part in it.
-  let calls = part.filter(({ called }) => called <= last)
+  // What began after the search was stuck had no part in it, but may explain what ends later once others are let go.
+  const end = part.reduce((end, { called, returned }) => called <= last ? Math.max(end, returned) : end, last)
+  let calls = part.filter(({ called }) => called <= end)
   if (calls.length > coreCalls) return undefined
+  calls = calls.map((call) => call.called <= last ? call : letGo(call))
   for (let size = Math.ceil(calls.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < calls.length; at += size) {
-      const relaxed = calls.map((call, i) =>
-        i >= at && i < at + size ? { ...call, returned: Infinity, outcome: unknown } : call
-      )
+      const relaxed = calls.map((call, i) => i >= at && i < at + size ? letGo(call) : call)
       if (search(relaxed, model, coreSteps)._tag === "Stuck") calls = relaxed
     }
   }
-  return calls.filter(({ outcome }) => outcome._tag !== "Unknown")
+  // That a call of unknown outcome cannot have happened later may be what matters.
+  return calls.filter(({ outcome, returned }) => outcome._tag !== "Unknown" || returned !== Infinity)
 }
+
+const letGo = <Input, Output>(call: Call<Input, Output>): Call<Input, Output> => ({
+  ...call,
+  returned: Infinity,
+  outcome: unknown
+})
 
 const explain = <State, Input, Output>(
   model: Model<State, Input, Output>,
-  calls: ReadonlyArray<Call<Input, Output>>,
+  calls: ReadonlyArray<Call<Input, Output>> | undefined,
   stuck: { readonly state: State; readonly ordered: number; readonly waiting: ReadonlyArray<Call<Input, Output>> }
 ): string => {
-  const shown = calls.slice(0, 12).map((call) => `  ${show(call)}`)
+  const shown = calls === undefined
+    ? ["No order of the calls explains their answers."]
+    : ["No order of these calls explains their answers:", ...calls.slice(0, 12).map((call) => `  ${show(call)}`)]
   const here = stuck.waiting.slice(0, 6).map((call) => {
     const [output] = model.step(stuck.state, call.input)
     const fits = call.outcome._tag !== "Answered" || (model.accepts ?? equal)(call.outcome.output, output)
     return `  ${show(call)}${fits ? "" : `, where the model answers ${text(output)}`}`
   })
   return [
-    "No order of these calls explains their answers:",
     ...shown,
     `The search came furthest with ${stuck.ordered} calls in order and the state ${text(stuck.state)}. Next would be:`,
     ...here

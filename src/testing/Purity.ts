@@ -7,10 +7,11 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
 import { format } from "effect/Formatter"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Codec from "../internal/state/codec.ts"
+import { differs } from "../internal/state/same.ts"
 import { sealed } from "../internal/state/seal.ts"
 
 /**
@@ -83,44 +84,50 @@ export const check = <S extends Schema.Codec<unknown, unknown>>(
   schema: S,
   options?: Options
 ): Effect.Effect<void, PurityError> => {
-  const codec = Schema.toCodecJson(schema)
-  const encode = Schema.encodeUnknownExit(codec)
-  const decode = Schema.decodeUnknownExit(codec)
-  const textOf = (state: unknown) => Exit.map(encode(state), (encoded) => JSON.stringify(encoded))
+  // The very codec of the storages, so that what passes here is not refused there.
+  const codec = Codec.of(schema)
+  const decode = Schema.decodeUnknownResult(Schema.toCodecJson(schema), { onExcessProperty: "error" })
   const moment = { now: DateTime.makeUnsafe(0) }
 
   const fault = (state: S["Type"]): Pick<PurityError, "reason" | "description"> | undefined => {
-    const text = textOf(state)
+    const stored = Result.flatMap(codec.hold(state), (held) => Result.map(held.text(), (text) => ({ held, text })))
     // Not every value of a type can be stored: such a state never reaches a handler.
-    if (Exit.isFailure(text)) return undefined
-    // Each run has a copy of its own, as it was read from a store.
-    const once = () => {
-      const copy = decode(JSON.parse(text.value))
-      if (Exit.isFailure(copy)) return undefined
-      const answer = Result.try(() => sealed("purity", () => handler(copy.value, moment)))
-      return { answer, after: textOf(copy.value) }
-    }
-    const [first, second] = [once(), once()]
-    if (first === undefined || second === undefined) return undefined
-    if (!Equal.equals(first.after, text)) {
-      return { reason: "Mutates", description: "changes the state that it was given" }
-    }
-    if (Result.isFailure(first.answer)) {
-      return { reason: "Throws", description: `throws ${String(first.answer.failure)}` }
-    }
-    if (!Result.isSuccess(second.answer) || !Equal.equals(first.answer.success, second.answer.success)) {
-      const [one, other] = [first, second].map(({ answer }) => format(Result.merge(answer)))
-      return { reason: "Differs", description: `gives two answers: ${one} and ${other}` }
-    }
-    const answer = first.answer.success
-    if (Result.isResult(answer) && Result.isFailure(answer)) return undefined
+    if (Result.isFailure(stored)) return undefined
+    const { held, text } = stored.success
+    const run = (state: S["Type"]) => Result.try(() => sealed("purity", () => handler(state, moment)))
+    const same = (state: unknown) => differs(state, held.view()) === undefined
+    // One that could be changed, to see whether it is; then what storages hand out, which throws when it is changed.
+    const copy = decode(JSON.parse(text))
+    const open = Result.isSuccess(copy) && same(copy.success) ? copy.success : held.view() as S["Type"]
+    const [first, second] = [run(open), run(held.view() as S["Type"])]
+    if (!same(open)) return { reason: "Mutates", description: "changes the state that it was given" }
+    if (Result.isFailure(first)) return { reason: "Throws", description: `throws ${String(first.failure)}` }
+    const answer = first.success
+    const aborts = Result.isResult(answer) && Result.isFailure(answer)
     const pair: unknown = Result.isResult(answer) ? Result.getOrUndefined(answer) : answer
-    if (!Array.isArray(pair) || pair.length !== 2) {
-      return { reason: "Malformed", description: `returns ${format(pair)} instead of a pair [answer, next state]` }
+    if (!aborts && !(Array.isArray(pair) && pair.length === 2)) {
+      return { reason: "Malformed", description: `returns ${format(answer)} instead of a pair [answer, next state]` }
     }
-    const next = textOf(pair[1])
-    if (Exit.isSuccess(next) && Exit.isSuccess(decode(JSON.parse(next.value)))) return undefined
-    return { reason: "DoesNotFit", description: `makes the state ${format(pair[1])}, which does not fit the schema` }
+    if (Result.isFailure(second) && second.failure instanceof TypeError) {
+      return { reason: "Mutates", description: `changes the state that it was given: ${second.failure.message}` }
+    }
+    if (Result.isFailure(second) || !Equal.equals(answer, second.success)) {
+      return {
+        reason: "Differs",
+        description: `gives two answers: ${format(answer)} and ${format(Result.merge(second))}`
+      }
+    }
+    if (aborts) return undefined
+    const next = codec.accept((pair as ReadonlyArray<unknown>)[1], held)
+    if (Result.isSuccess(next)) return undefined
+    const { path, reason } = next.failure
+    const where = path.map((key) => `[${JSON.stringify(key)}]`).join("")
+    return {
+      reason: "DoesNotFit",
+      description: `makes the state ${format((pair as ReadonlyArray<unknown>)[1])}, which does not fit the schema${
+        where === "" ? "" : ` at ${where}`
+      }: ${reason}`
+    }
   }
 
   const states = Arbitrary.schema(schema)

@@ -249,9 +249,9 @@ export const check: <Operation, Output>(
   let calls = 0
   for (let i = 0; i < runs; i++) {
     const seed = i < corpus.length ? corpus[i]! : first + i - corpus.length
-    const { fault, history } = run(self, seed)
-    if (fault !== undefined) return yield* explain(self, seed, options)
-    calls += history.length
+    const ran = run(self, seed)
+    if (ran.fault !== undefined) return yield* new SimulationError(report(self, seed, options.attempts ?? 1_000, ran))
+    calls += ran.history.length
     if (i % 32 === 31) yield* Effect.yieldNow
   }
   return { runs, calls }

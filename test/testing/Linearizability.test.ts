@@ -223,6 +223,30 @@ describe("Linearizability.check", () => {
     assert.deepStrictEqual(verdict.order, [history[1]!, history[2]!, history[0]!])
   })
 
+  it("gives an order of real time, also across calls that have no key in common", () => {
+    const history = [call(2, 3, { add: "x" }, 1), call(0, 1, { add: "y" }, 1), call(4, 5, { add: "y" }, 2)]
+    const verdict = check(history, registers)
+    assert(verdict._tag === "Linearizable")
+    assert.deepStrictEqual(verdict.order, [history[1]!, history[0]!, history[2]!])
+  })
+
+  it("blames no call that those which began later explain", () => {
+    // The second has its answer when the last came first: what is wrong is that two of the others end before that.
+    const history = [call(0, 2, { add: "x" }, 2), call(0, 4, { add: "x" }, 3), call(4, 5, { add: "x" }, 1)]
+    const verdict = check(history, registers)
+    assert(verdict._tag === "Violation")
+    assert.include(verdict.calls, history[0]!)
+  })
+
+  it("refuses calls that end before they begin, or at no time", () => {
+    for (const [called, returned] of [[5, 2], [NaN, 2], [0, NaN]] as const) {
+      for (const outcome of [answered(1), applied, unknown]) {
+        assert.throws(() => check([{ called, returned, input: { add: "x" }, outcome }], registers), RangeError)
+      }
+    }
+    assert.strictEqual(check([call(-Infinity, Infinity, { add: "x" }, 1)], registers)._tag, "Linearizable")
+  })
+
   const small = Schema.Array(Schema.Struct({
     called: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8 })),
     lasts: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 5 })),
@@ -253,6 +277,11 @@ describe("Linearizability.check", () => {
       const verdict = check(history, registers)
       assert.strictEqual(verdict._tag, naive(history) ? "Linearizable" : "Violation")
       if (verdict._tag === "Linearizable") assert.isTrue(explains(verdict.order))
+      if (verdict._tag === "Violation") {
+        assert.isFalse(naive(history.map((call) =>
+          verdict.calls.includes(call) ? call : { ...call, returned: Infinity, outcome: unknown }
+        )))
+      }
     }), { arbitrary: { runs: 3000 }, timeout: 30_000 })
 
   for (const [length, doubts] of [[100_000, 0], [10_000, 2000]] as const) {
@@ -298,6 +327,7 @@ const simulated = (length: number, doubts: number): ReadonlyArray<Call<Input, un
 
 /** Whether the order is one of real time, and the model gives the answers. */
 const explains = (order: ReadonlyArray<Call<Input, unknown>>): boolean => {
+  if (order.some(({ called }, i) => order.slice(i).some(({ returned }) => returned < called))) return false
   let state = registers.initial
   for (const { input, outcome } of order) {
     const [output, next] = registers.step(state, input)

@@ -53,6 +53,16 @@ describe("Purity.check", () => {
     }],
     ["changes a map", "Mutates", (cart) => [(cart.seen as Map<string, number>).set("x", 1).size, cart]],
     ["changes a date", "Mutates", (cart) => [cart.at.setFullYear(1999), cart]],
+    ["adds a key that the schema does not know", "Mutates", (cart) => [0, Object.assign(cart, { extra: 1 })]],
+    ["changes its argument and puts it back", "Mutates", (cart) => {
+      const { paid } = cart
+      Object.assign(cart, { paid: !paid })
+      Object.assign(cart, { paid })
+      return [0, cart]
+    }],
+    ["is a generator", "Malformed", function*(cart) {
+      yield [0, cart]
+    }],
     ["returns no pair", "Malformed", (cart) => cart],
     ["returns a promise", "Malformed", async (cart) => [0, cart]],
     [
@@ -60,7 +70,8 @@ describe("Purity.check", () => {
       "DoesNotFit",
       (cart) => [0, { ...cart, items: [{ name: "x", amount: total(cart) / 2 }] }]
     ],
-    ["loses a part of the state", "DoesNotFit", (cart) => [0, { items: cart.items }]]
+    ["loses a part of the state", "DoesNotFit", (cart) => [0, { items: cart.items }]],
+    ["makes a key that the schema does not know", "DoesNotFit", (cart) => [0, { ...cart, extra: 1 }]]
   ]
   for (const [what, reason, handler] of wrong) {
     it.effect(`finds one that ${what}`, () =>

@@ -110,6 +110,29 @@ describe("Simulation", () => {
       assert.strictEqual(error.kind, "order")
     }))
 
+  it.live("says so when a seed goes otherwise the second time", () =>
+    Effect.gen(function*() {
+      let chance = 0
+      let most = 0
+      for (
+        const handler of [
+          (count: number) => [chance++ % 50 === 20 ? -1 : count + 1, count + 1] as const,
+          (count: number) => [most = Math.max(most, count) + 1, most] as const
+        ]
+      ) {
+        const wrong = Simulation.make({
+          operation,
+          run: (operation: Operation) => operation === "read" ? Scoped.get(Count) : Scoped.update(Count, handler),
+          model,
+          observe
+        })
+        const error = yield* firstFault(wrong)
+        assert.strictEqual(error.kind, "order")
+        assert.match(error.message, /^Seed \d+ fails \(order\), but goes otherwise when it is run again/)
+        assert.include(error.message, "No order of these calls explains their answers")
+      }
+    }))
+
   it.live("finds a call that is never answered", () =>
     Effect.gen(function*() {
       const wrong = Simulation.make({

@@ -24,6 +24,8 @@ const values: ReadonlyArray<unknown> = [
   { b: { c: [1] }, a: 1 },
   { a: 1, b: { c: [1, 2] } },
   { length: 0 },
+  { [Symbol.for("a")]: 1 },
+  { [Symbol.for("a")]: 2 },
   new Date(0),
   new Date(1),
   new Map([["a", 1]]),
@@ -39,7 +41,7 @@ const copy = (value: unknown): unknown =>
     ? value.map(copy)
     : typeof value === "object" && value !== null && value !== round &&
         Object.getPrototypeOf(value) === Object.prototype
-    ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copy(inner)]))
+    ? Object.fromEntries(Reflect.ownKeys(value).map((key) => [key, copy((value as never)[key])]))
     : value
 
 describe("what the simulation takes for equal", () => {

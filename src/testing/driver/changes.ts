@@ -118,6 +118,18 @@ export const changes: Rules = (it) =>
         )
       }))
 
+    it.effect("hints every name once it watches, also what does not change and what is not there", () =>
+      Effect.gen(function*() {
+        const { a, b, hintsWithin } = yield* TestStore
+        const names = [fresh(), fresh(), fresh()]
+        yield* create(b, names[0]!)
+        const follower = yield* follow(a, names)
+        const all = Effect.gen(function*() {
+          while (!names.every((name) => follower.hinted(name))) yield* Effect.sleep("2 millis")
+        })
+        yield* soon("a hint of each name at the start", all, hintsWithin)
+      }))
+
     it.effect("hints after a removal, and after the scope is stored again", () =>
       Effect.gen(function*() {
         const { a, b } = yield* TestStore

@@ -24,8 +24,12 @@ const compare = (one: unknown, other: unknown, depth: number): boolean => {
     if (!Object.hasOwn(other, key) || !compare(one[key], other[key], depth - 1)) return false
     left--
   }
-  return left === 0
+  if (left !== 0) return false
+  // Last, for it costs more than the rest: keys that are symbols, which hardly anything has.
+  return !hasSymbols(one) && !hasSymbols(other) || Equal.equals(one, other)
 }
+
+const hasSymbols = (value: object): boolean => Object.getOwnPropertySymbols(value).length > 0
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
