@@ -39,7 +39,7 @@ export const ofGroup = (events: ReadonlyArray<Event>, group: string): ReadonlyAr
 const history = (events: ReadonlyArray<Event>, { calmSince, survives }: Options): ReadonlyArray<Call> => {
   const counted = events.filter(({ called, end, operation }) =>
     end?.is !== "failed" &&
-    (!isRead(operation) || end?.is === "answered" && (survives === "all" || called >= calmSince))
+    (!looks(operation) || end?.is === "answered" && (survives === "all" || called >= calmSince))
   )
   const seen = firstSeen(counted)
   return counted.flatMap((event): ReadonlyArray<Call> => {
@@ -65,6 +65,9 @@ const history = (events: ReadonlyArray<Event>, { calmSince, survives }: Options)
     }]
   })
 }
+
+/** Whether it leaves nothing that a server could wait for: whoever aborts tells what is stored, replicated or not. */
+const looks = (operation: Operation): boolean => isRead(operation) || operation.do === "abort"
 
 /** When what was appended had been seen for the first time, at the latest. */
 const firstSeen = (events: ReadonlyArray<Event>): ReadonlyMap<number, number> => {
