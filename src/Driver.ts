@@ -90,14 +90,19 @@ export type Transaction = ReadonlyArray<Write>
 
 /**
  * What became of a transaction. A refused one changed nothing; `current` holds the record of each of its writes, in
- * their order, `null` where there is none.
+ * their order, `null` where there is none. `shortfall` is what keeps these records from being as durable as was asked
+ * for: the transaction may be among what they follow from, where it was sent before.
  *
  * @category models
  * @since 0.1.0
  */
 export type Verdict =
   | { readonly committed: true }
-  | { readonly committed: false; readonly current: ReadonlyArray<Record | null> }
+  | {
+    readonly committed: false
+    readonly current: ReadonlyArray<Record | null>
+    readonly shortfall?: DriverError | undefined
+  }
 
 /**
  * A backend.

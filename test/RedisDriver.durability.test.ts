@@ -1,6 +1,7 @@
 /** What `wait` and `waitAof` promise. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import type { Driver, Transaction } from "../src/Driver.ts"
 import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import {
@@ -48,6 +49,13 @@ const waits = (wire: Proxy) => {
   }
   return asked
 }
+
+/** What a refused transaction lacks, which may be among what it was refused for. */
+const shortfall = (driver: Driver, transaction: Transaction) =>
+  Effect.map(driver.commit([transaction]), ([verdict]) => {
+    if (verdict === undefined || !("shortfall" in verdict)) return assert.fail("it says nothing of the replicas")
+    return verdict.shortfall!
+  })
 
 describe("an update in Redis", { concurrent: true }, () => {
   it.live("waits for replicas, and says that it is committed where too few have it", () =>
@@ -114,7 +122,7 @@ describe("an update in Redis", { concurrent: true }, () => {
       const first = record()
       says(yield* refusal(redis, create("b", first)), "Unavailable", "was lost", true)
       // On the new connection nothing was written, and so nothing would be waited for.
-      says(yield* refusal(redis, create("b", first)), "NotReplicated", "0 of 1")
+      says(yield* shortfall(redis, create("b", first)), "NotReplicated", "0 of 1")
       assert.deepStrictEqual(yield* redis.read(["b"]), [first])
     }))
 
@@ -126,7 +134,7 @@ describe("an update in Redis", { concurrent: true }, () => {
       says(yield* refusal(redis, create("a", first)), "NotReplicated", "0 of 1")
       assert.isFalse(yield* commit(redis, create("a")))
       // The very same once more is found applied, and still has no replica.
-      says(yield* refusal(redis, create("a", first)), "NotReplicated", "0 of 1")
+      says(yield* shortfall(redis, create("a", first)), "NotReplicated", "0 of 1")
       assert.deepStrictEqual(yield* redis.read(["a"]), [first])
       const two = yield* driver(primary, { wait: { replicas: 0 } })
       assert.isTrue(yield* commit(two, [write("a", first, record())]))
@@ -159,6 +167,32 @@ describe("an update in Redis", { concurrent: true }, () => {
         assert.deepStrictEqual([last, yield* stored(primary, "a")], [2, 2])
       }))
   }
+
+  it.live("whose answer was lost waits for replicas as well when others have written on top of it", () =>
+    Effect.gen(function*() {
+      const primary = yield* redisServer()
+      const replica = yield* redisReplica(primary)
+      const wire = yield* proxy(primary.port)
+      const others = yield* Layer.build(layer(primary))
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* increment(counter("a")), 1)
+        yield* lagging(primary, replica)
+        let dropped = false
+        wire.inspect = (answer) => {
+          if (dropped || !/^:1\r\n|\*1\r\n:1\r\n/.test(answer.toString("latin1"))) return true
+          dropped = true
+          wire.mode = "closed"
+          return false
+        }
+        const lost = yield* Effect.forkChild(Effect.flip(increment(counter("a"))))
+        yield* until("the answer is lost", Effect.sync(() => dropped))
+        assert.strictEqual(yield* Effect.provideContext(increment(counter("a")), others), 3)
+        wire.mode = "open"
+        assert.strictEqual((yield* Fiber.join(lost))._tag, "NotReplicatedError")
+        yield* replica.signal("SIGCONT")
+      }).pipe(Effect.provide(layer(wire.port, { wait: { replicas: 1, timeout: "1500 millis" } })))
+      assert.strictEqual(yield* stored(primary, "a"), 3)
+    }))
 
   it.live("waits for disks where the server can, and is not sent where it cannot", () =>
     Effect.gen(function*() {
@@ -220,7 +254,8 @@ describe("an update in Redis", { concurrent: true }, () => {
       const redis = yield* driver(primary, { wait: { replicas: 1, timeout: "50 millis" } })
       const first = record()
       const transaction = [check("absent", null), write("a", null, first)]
-      for (let i = 0; i < 3; i++) says(yield* refusal(redis, transaction), "NotReplicated", "0 of 1")
+      says(yield* refusal(redis, transaction), "NotReplicated", "0 of 1")
+      for (let i = 0; i < 2; i++) says(yield* shortfall(redis, transaction), "NotReplicated", "0 of 1")
       assert.strictEqual(yield* primary.call("exists", `${prefix}absent`), 0)
       assert.deepStrictEqual(yield* redis.read(["absent", "a"]), [null, first])
     }))

@@ -26,7 +26,7 @@ export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
     return answer.inDoubt || run.doubt ? { _tag: "InDoubt", error: answer } : { _tag: "Failed", error: answer }
   }
   if (answer.committed) return applied
-  const { current } = answer
+  const { current, shortfall } = answer
   const { mark, transaction } = run
   if (mark === undefined) return { _tag: "NotApplied", current }
 
@@ -41,12 +41,18 @@ export const decide = (run: Run, answer: Verdict | DriverError): Decision => {
     else if (applied === false) missed++
   }
   if (found > 0) {
-    return missed === 0 ? { _tag: "Applied", current } : {
-      _tag: "Unknowable",
-      reason:
-        "of the scopes that its commit wrote together, some hold what it wrote and others do not: the store has " +
-        "lost a part of it, or has gone back to an older state"
+    if (missed > 0) {
+      return {
+        _tag: "Unknowable",
+        reason:
+          "of the scopes that its commit wrote together, some hold what it wrote and others do not: the store has " +
+          "lost a part of it, or has gone back to an older state"
+      }
     }
+    if (shortfall === undefined) return { _tag: "Applied", current }
+    return shortfall.reason === "NotReplicated"
+      ? { _tag: "Applied", current, shortfall: shortfall.description }
+      : { _tag: "InDoubt", error: shortfall }
   }
   return missed > 0 ? { _tag: "NotApplied", current } : {
     _tag: "Unknowable",

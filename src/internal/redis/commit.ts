@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import { type Driver, expired, type Transaction, type Verdict } from "../../Driver.ts"
+import type { Driver, Record, Transaction, Verdict } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Batch from "./batch.ts"
 import type { Crowds } from "./crowds.ts"
@@ -20,7 +20,14 @@ type Answer = Verdict | Fault.Fault
 interface Refusal {
   readonly place: number
   readonly told: ReadonlyArray<Told>
+  readonly missing: Fault.Fault | undefined
 }
+
+// Whether it was applied when it was sent before is for those to find out who know what their revisions hold.
+const refused = (current: ReadonlyArray<Record | null>, missing: Fault.Fault | undefined): Verdict =>
+  missing === undefined
+    ? { committed: false, current }
+    : { committed: false, current, shortfall: Fault.toDriverError(missing, "commit") }
 
 const committed: Verdict = { committed: true }
 
@@ -79,7 +86,7 @@ export const make = (env: {
 
   /** The records that a transaction was refused for, where they are too large to come along with the refusal. */
   const complete = (
-    { place, told }: Refusal,
+    { missing, place, told }: Refusal,
     answers: Array<Answer>,
     batch: ReadonlyArray<Transaction>,
     deadline: number
@@ -89,7 +96,7 @@ export const make = (env: {
         answers[place] = { ...fault, inDoubt: false }
       },
       onSuccess: (current) => {
-        answers[place] = { committed: false, current }
+        answers[place] = refused(current, missing)
       }
     })
 
@@ -110,11 +117,11 @@ export const make = (env: {
     if (wrote) yield* env.onHints(told.lost, address)
     chunk.places.forEach((place, i) => {
       const one = told.answers[i]!
+      const missing = shortfall !== undefined && writesOf(batch[place]!) ? shortfall : undefined
       if (Fault.isFault(one)) answers[place] = one
-      else if (shortfall !== undefined && isApplied(one, batch[place]!)) answers[place] = shortfall
-      else if (one === "Committed") answers[place] = committed
-      else if (one.some((record) => omitted(record) !== undefined)) refusals.push({ place, told: one })
-      else answers[place] = { committed: false, current: one.map(decode) }
+      else if (one === "Committed") answers[place] = missing ?? committed
+      else if (one.some((record) => omitted(record) !== undefined)) refusals.push({ place, told: one, missing })
+      else answers[place] = refused(one.map(decode), missing)
     })
   })
 
@@ -176,12 +183,3 @@ const isPlain = ({ followers, reply }: Outcome): boolean =>
   reply._tag === "Value" && reply.value === 1 && followers.length === 0
 
 const writesOf = (transaction: Transaction): boolean => transaction.some(({ next }) => next !== undefined)
-
-/** Whether it is in the store: now, or since an earlier sending of the very same transaction. */
-const isApplied = (answer: Exclude<Batch.Answer, Fault.Fault>, transaction: Transaction): boolean =>
-  answer === "Committed"
-    ? writesOf(transaction)
-    : transaction.some(({ next }, i) => {
-      const revision = answer[i]?.[0]
-      return next !== undefined && (revision === next.revision || revision === expired(next.revision))
-    })
