@@ -70,7 +70,7 @@ export const make = Effect.fnUntraced(function*(env: {
 
   const sweep = () => {
     for (const [name, { lane, turn }] of crowds) {
-      if (turn.isBusy || now() - turn.usedAt < idle) continue
+      if (turn.isAwaited || now() - turn.usedAt < idle) continue
       turn.forget()
       crowds.delete(name)
       lanes.push(lane)

@@ -81,13 +81,13 @@ export class Turn {
     this.patience = options.patience
   }
 
-  get isBusy(): boolean {
-    return this.underWay > 0 || this.waiting.size > 0
+  get isAwaited(): boolean {
+    return this.waiting.size > 0
   }
 
-  /** When it was last of any use. */
+  /** When it was last of any use: whoever commits with nobody in his way has none. */
   get usedAt(): number {
-    return Math.max(this.heardAt, this.wantedAt)
+    return Math.max(this.heardAt, this.askedAt)
   }
 
   /** Whether a commit may be prepared at once. */
