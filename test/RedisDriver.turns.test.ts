@@ -147,18 +147,6 @@ describe("writers of one scope in Redis", () => {
       for (const { done } of near) assert.isAbove(done(), 20 * far.done())
     }), 60_000)
 
-  it.live("come to who is far away also at several scopes, each of which others want", () =>
-    Effect.gen(function*() {
-      const server = yield* redisServer()
-      const wire = yield* proxy(server.port)
-      wire.delay = 100
-      const far = yield* writer(driver(wire.port), "a", "b")
-      const near = yield* Effect.all(["a", "a", "b", "b", "b", "b"].map((name) => writer(driver(server), name)))
-      for (const { update } of near) yield* Effect.forkScoped(Effect.forever(update))
-      // It would fail with a `ConflictError`.
-      yield* far.update
-    }), 120_000)
-
   it.live("compete with those that know nothing of turns", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
