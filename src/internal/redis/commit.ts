@@ -14,20 +14,18 @@ import type { Wait } from "./wait.ts"
 /** The largest transaction, in characters: its writes are one script, during which the server does nothing else. */
 const maxLength = 2 ** 26
 
-type Answer = Verdict | Fault.Fault
+type Answer = Verdict | Fault.Fault | DriverError
 
 /** A refused transaction, and what was told of its records. */
 interface Refusal {
   readonly place: number
   readonly told: ReadonlyArray<Told>
-  readonly missing: Fault.Fault | undefined
+  readonly shortfall: DriverError | undefined
 }
 
 // Whether it was applied when it was sent before is for those to find out who know what their revisions hold.
-const refused = (current: ReadonlyArray<Record | null>, missing: Fault.Fault | undefined): Verdict =>
-  missing === undefined
-    ? { committed: false, current }
-    : { committed: false, current, shortfall: Fault.toDriverError(missing, "commit") }
+const refused = (current: ReadonlyArray<Record | null>, shortfall: DriverError | undefined): Verdict =>
+  shortfall === undefined ? { committed: false, current } : { committed: false, current, shortfall }
 
 const committed: Verdict = { committed: true }
 
@@ -86,7 +84,7 @@ export const make = (env: {
 
   /** The records that a transaction was refused for, where they are too large to come along with the refusal. */
   const complete = (
-    { missing, place, told }: Refusal,
+    { place, shortfall, told }: Refusal,
     answers: Array<Answer>,
     batch: ReadonlyArray<Transaction>,
     deadline: number
@@ -96,7 +94,7 @@ export const make = (env: {
         answers[place] = { ...fault, inDoubt: false }
       },
       onSuccess: (current) => {
-        answers[place] = refused(current, missing)
+        answers[place] = refused(current, shortfall)
       }
     })
 
@@ -111,17 +109,18 @@ export const make = (env: {
       for (const place of chunk.places) answers[place] = reply
       return
     }
-    const shortfall = followers.length > 0 ? wait.shortfall(followers) : undefined
+    const missing = followers.length > 0 ? wait.shortfall(followers) : undefined
+    const lacking = missing && Fault.toDriverError(missing, "commit")
     const told = Batch.answers(reply.value, chunk, address, batch)
     const wrote = chunk.places.some((place, i) => told.answers[i] === "Committed" && writesOf(batch[place]!))
     if (wrote) yield* env.onHints(told.lost, address)
     chunk.places.forEach((place, i) => {
       const one = told.answers[i]!
-      const missing = shortfall !== undefined && writesOf(batch[place]!) ? shortfall : undefined
+      const shortfall = writesOf(batch[place]!) ? lacking : undefined
       if (Fault.isFault(one)) answers[place] = one
-      else if (one === "Committed") answers[place] = missing ?? committed
-      else if (one.some((record) => omitted(record) !== undefined)) refusals.push({ place, told: one, missing })
-      else answers[place] = refused(one.map(decode), missing)
+      else if (one === "Committed") answers[place] = shortfall ?? committed
+      else if (one.some((record) => omitted(record) !== undefined)) refusals.push({ place, told: one, shortfall })
+      else answers[place] = refused(one.map(decode), shortfall)
     })
   })
 
