@@ -51,6 +51,7 @@ export const make = Effect.fnUntraced(function*(env: {
   // Turns are about processes and servers that are real, whatever clock the program goes by.
   const now = steady(machine)
   const crowds = new Map<string, Crowd>()
+  const listeners = new Map<string, Turn>()
   const lanes = Array.from({ length: most }, (_, i) => `turns ${i}`)
   let subscriptions: Subscriptions.Subscriptions | undefined
   let sharded = router.clustered
@@ -69,10 +70,11 @@ export const make = Effect.fnUntraced(function*(env: {
   }
 
   const sweep = () => {
-    for (const [name, { lane, turn }] of crowds) {
+    for (const [name, { channels, lane, turn }] of crowds) {
       if (turn.isAwaited || now() - turn.usedAt < idle) continue
       turn.forget()
       crowds.delete(name)
+      for (const channel of channels) listeners.delete(channel)
       lanes.push(lane)
     }
   }
@@ -81,15 +83,14 @@ export const make = Effect.fnUntraced(function*(env: {
     router,
     now,
     heartbeat: millis,
-    *wanted() {
+    wanted: () => {
       sweep()
-      for (const { channels } of crowds.values()) yield* channels
+      return listeners.keys()
     },
     began: () => {},
     heard: (channel, message) => {
       // A hint of a scope that is named like this channel.
-      if (message === "") return
-      for (const { channels, turn } of crowds.values()) if (channels.includes(channel)) turn.hear(decode(message))
+      if (message !== "") listeners.get(channel)?.hear(decode(message))
     },
     // Then there are no turns.
     fail: () => {},
@@ -120,6 +121,7 @@ export const make = Effect.fnUntraced(function*(env: {
     })
     const crowd: Crowd = { turn, channels: [all, `${all} ${me}`], lane }
     crowds.set(name, crowd)
+    for (const channel of crowd.channels) listeners.set(channel, turn)
     if (crowds.size > 1 || subscriptions !== undefined) subscriptions?.wake()
     else run(listen)
     return crowd
@@ -180,8 +182,8 @@ export const make = Effect.fnUntraced(function*(env: {
         const concerned = crowdsOf(batch)
         const [first] = concerned.keys()
         for (const [turn, claims] of concerned) {
-          // Whoever waits for several asks for the others once he has the first, and is not called there before.
-          // Right behind the commit, which is on its way by then.
+          // Right behind the commit, which is on its way by then. Whoever waits for several asks for the others once he
+          // has the first, and is not called there before.
           if (turn.begin(claims)) queueMicrotask(() => turn.handOn(turn === first))
         }
         const start = now()

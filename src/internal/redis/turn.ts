@@ -7,6 +7,7 @@
  * right.
  */
 import { isLater, type Message, mostNeeds, type Term, type Writer } from "./turnMessage.ts"
+
 /**
  * A turn lasts for so many milliseconds and so many commits, whichever takes longer: where the way to the server is long,
  * a few milliseconds would be spent on handing on. But not for longer than that.
@@ -150,9 +151,9 @@ export class Turn {
     if (this.since === undefined) return
     // Whoever takes much longer than the others leaves them as much time as he took.
     const { needs } = this.self
-    const rests = this.queue.every(({ name, needs: others }) => name === this.me || 3 * others < needs)
-    if (rests && needs > 0) this.restsUntil = 2 * this.now() - this.since + this.trip
-    this.pass(again && (!rests || needs === 0))
+    const rests = needs > 0 && this.others.every((other) => 3 * other.needs < needs)
+    if (rests) this.restsUntil = 2 * this.now() - this.since + this.trip
+    this.pass(again && !rests)
   }
 
   hear(message: Message): void {
@@ -169,7 +170,7 @@ export class Turn {
       this.asked.set(from.name, { writer: from, at: now })
     } else if (from.name !== this.me && (this.underWay > 0 || now - this.wantedAt < lapse)) {
       // Two who are refused again and again. All who hear it give the turn to the same one.
-      this.begins([from, this.self])
+      this.beginTerm([from, this.self])
     }
   }
 
@@ -219,7 +220,7 @@ export class Turn {
     this.utter({ _tag: "Ask", from: this.self })
   }
 
-  private begins(queue: ReadonlyArray<Writer>): void {
+  private beginTerm(queue: ReadonlyArray<Writer>): void {
     this.heardAt = this.now()
     this.term = { number: this.term.number + 1, by: this.me }
     this.tell(queue)
@@ -320,7 +321,7 @@ export class Turn {
     if (place === -1 && this.askedAt < this.restsUntil) this.queueUp()
     else if (this.isDeaf || place === -1) this.forget()
     // Whoever was before us is gone, or held up.
-    else this.begins(this.queue.slice(place))
+    else this.beginTerm(this.queue.slice(place))
   }
 }
 

@@ -85,7 +85,7 @@ export const redis: ReadonlyArray<Mutant> = [
     name: "redis: what is found applied counts as refused, however few replicas have it",
     file: "src/internal/redis/commit.ts",
     edits: [[
-      "answers[place] = refused(one.map(decode), missing)",
+      "answers[place] = refused(one.map(decode), shortfall)",
       "answers[place] = refused(one.map(decode), undefined)"
     ]],
     killers: [{ test: "test/RedisDriver.durability.test.ts", named: "as well when others have written on top" }]
@@ -99,7 +99,7 @@ export const redis: ReadonlyArray<Mutant> = [
   {
     name: "redis: nobody takes a turn that its holder does not hand on",
     file: turn,
-    edits: [["    else this.begins(this.queue.slice(place))\n", "    else this.watch()\n"]],
+    edits: [["    else this.beginTerm(this.queue.slice(place))\n", "    else this.watch()\n"]],
     killers: [turns]
   },
   {
