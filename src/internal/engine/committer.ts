@@ -123,7 +123,6 @@ export class Committer {
     }
     this.gather = new Gather({
       calls,
-      turns: driver.turn !== undefined,
       env,
       steady: this.steady,
       lines: this.lines,

@@ -30,8 +30,6 @@ const mostLoaded = 64 * 1024 * 1024
 /** Chooses what goes: takes updates from the heads of the lines, runs their handlers, and puts the outcomes in a batch. */
 export class Gather {
   private readonly calls: Calls
-  /** Whether there are turns at all. */
-  private readonly turns: boolean
   private readonly env: Environment
   private readonly steady: () => number
   private readonly lines: Lines
@@ -44,7 +42,6 @@ export class Gather {
 
   constructor(options: {
     readonly calls: Calls
-    readonly turns: boolean
     readonly env: Environment
     readonly steady: () => number
     readonly lines: Lines
@@ -56,7 +53,6 @@ export class Gather {
     readonly onBlame: (run: Run) => void
   }) {
     this.calls = options.calls
-    this.turns = options.turns
     this.env = options.env
     this.steady = options.steady
     this.lines = options.lines
@@ -149,7 +145,7 @@ export class Gather {
   /** Whether a head waits for its turn, once. What is known of its cells by then is old. */
   private waits({ cells, kind }: Update): boolean {
     // Who only looks is in nobody's way.
-    if (!this.turns || kind === "look" || cells[0]!.waited) return false
+    if (this.env.driver.turn === undefined || kind === "look" || cells[0]!.waited) return false
     for (const cell of cells) cell.busy = true
     const waits = this.calls.turn(cells.map(({ name }) => name), () => {
       cells[0]!.waited = true
