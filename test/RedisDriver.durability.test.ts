@@ -57,6 +57,20 @@ const shortfall = (driver: Driver, transaction: Transaction) =>
     return verdict.shortfall!
   })
 
+const isCommitted = (answer: Buffer): boolean => /^:1\r\n|\*1\r\n:1\r\n/.test(answer.toString("latin1"))
+
+/** Drops the first answer that tells of a commit, and the connection with it. Tells whether it has. */
+const dropsCommitted = (wire: Proxy, onDrop = () => {}): () => boolean => {
+  let dropped = false
+  wire.inspect = (answer) => {
+    if (dropped || !isCommitted(answer)) return true
+    dropped = true
+    onDrop()
+    return false
+  }
+  return () => dropped
+}
+
 describe("an update in Redis", { concurrent: true }, () => {
   it.live("waits for replicas, and says that it is committed where too few have it", () =>
     Effect.gen(function*() {
@@ -151,16 +165,11 @@ describe("an update in Redis", { concurrent: true }, () => {
         const last = yield* Effect.gen(function*() {
           assert.strictEqual(yield* increment(counter("a")), 1)
           yield* lagging(primary, replica)
-          let dropped = false
-          wire.inspect = (answer) => {
-            if (dropped || !/^:1\r\n|\*1\r\n:1\r\n/.test(answer.toString("latin1"))) return true
-            dropped = true
-            return false
-          }
+          const dropped = dropsCommitted(wire)
           // The first sending was applied and has no replica either, though the connection of the second wrote nothing.
           const error = yield* Effect.flip(increment(counter("a")))
           assert.strictEqual(error._tag, "NotReplicatedError")
-          assert.isTrue(dropped)
+          assert.isTrue(dropped())
           yield* replica.signal("SIGCONT")
           return yield* Scoped.get(counter("a"))
         }).pipe(Effect.provide(layer(wire.port, { wait: { replicas: 1, timeout: "1500 millis" } })))
@@ -177,15 +186,11 @@ describe("an update in Redis", { concurrent: true }, () => {
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* increment(counter("a")), 1)
         yield* lagging(primary, replica)
-        let dropped = false
-        wire.inspect = (answer) => {
-          if (dropped || !/^:1\r\n|\*1\r\n:1\r\n/.test(answer.toString("latin1"))) return true
-          dropped = true
+        const dropped = dropsCommitted(wire, () => {
           wire.mode = "closed"
-          return false
-        }
+        })
         const lost = yield* Effect.forkChild(Effect.flip(increment(counter("a"))))
-        yield* until("the answer is lost", Effect.sync(() => dropped))
+        yield* until("the answer is lost", Effect.sync(dropped))
         assert.strictEqual(yield* Effect.provideContext(increment(counter("a")), others), 3)
         wire.mode = "open"
         assert.strictEqual((yield* Fiber.join(lost))._tag, "NotReplicatedError")
@@ -280,7 +285,7 @@ it.live("an update whose answer was lost waits for replicas as well when it is s
     let dropped = 0
     let drops = false
     for (const wire of wires) {
-      wire.inspect = (answer) => !(drops && /^:1\r\n|\*1\r\n:1\r\n/.test(answer.toString("latin1")) && dropped++ === 0)
+      wire.inspect = (answer) => !(drops && isCommitted(answer) && dropped++ === 0)
     }
     yield* Effect.gen(function*() {
       assert.strictEqual(yield* increment(counter("a")), 1)
