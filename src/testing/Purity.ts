@@ -15,39 +15,44 @@ import { differs } from "../internal/state/same.ts"
 import { sealed } from "../internal/state/seal.ts"
 
 /**
- * A handler is not what it has to be. `state` is the smallest state found that shows it.
+ * A handler is not what it has to be, or could not be tried. `state` is the smallest state found that shows it.
  *
  * - `Throws`: it throws, perhaps because it reaches for a clock, randomness, timers, I/O or the console.
  * - `Differs`: run twice on the same state, it gives two answers.
  * - `Mutates`: it changes the state that it was given.
  * - `Malformed`: it returns something else than a pair, or a `Result` of one.
  * - `DoesNotFit`: its next state does not fit the schema.
+ * - `Untried`: there was no state to try it on. There is no `state` then.
  *
  * @category errors
  * @since 0.1.0
  */
 export class PurityError extends Schema.TaggedError<PurityError>("effect-scoped/PurityError")("PurityError", {
-  reason: Schema.Literals(["Throws", "Differs", "Mutates", "Malformed", "DoesNotFit"]),
+  reason: Schema.Literals(["Throws", "Differs", "Mutates", "Malformed", "DoesNotFit", "Untried"]),
   state: Schema.Unknown,
   description: Schema.String,
   /** What has the same states tried again: `check(handler, schema, { replay })`. */
   replay: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
-    return `On the state ${format(this.state)} the handler ${this.description}`
+    return this.reason === "Untried"
+      ? `The handler was not tried: ${this.description}`
+      : `On the state ${format(this.state)} the handler ${this.description}`
   }
 }
 
 /**
  * Options of {@link check}.
  *
+ * - `states`: where they come from. Default: they are made from the schema.
  * - `runs`: how many states are tried. Default: 200.
  * - `seed`, `replay`: which ones; see `effect/Arbitrary`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface Options<A = unknown> {
+  readonly states?: Arbitrary.Arbitrary<A> | undefined
   readonly runs?: number | undefined
   readonly seed?: number | string | undefined
   readonly replay?: string | undefined
@@ -82,17 +87,17 @@ export interface Options {
 export const check = <S extends Schema.Codec<unknown, unknown>>(
   handler: (state: S["Type"], moment: { readonly now: DateTime.Utc }) => unknown,
   schema: S,
-  options?: Options
+  options?: Options<S["Type"]>
 ): Effect.Effect<void, PurityError> => {
   // The very codec of the storages, so that what passes here is not refused there.
   const codec = Codec.of(schema)
   const decode = Schema.decodeUnknownResult(Schema.toCodecJson(schema), { onExcessProperty: "error" })
   const moment = { now: DateTime.makeUnsafe(0) }
 
-  const fault = (state: S["Type"]): Pick<PurityError, "reason" | "description"> | undefined => {
+  const fault = (state: S["Type"]): Pick<PurityError, "reason" | "description"> | "unstorable" | undefined => {
     const stored = Result.flatMap(codec.hold(state), (held) => Result.map(held.text(), (text) => ({ held, text })))
     // Not every value of a type can be stored: such a state never reaches a handler.
-    if (Result.isFailure(stored)) return undefined
+    if (Result.isFailure(stored)) return "unstorable"
     const { held, text } = stored.success
     const run = (state: S["Type"]) => Result.try(() => sealed("purity", () => handler(state, moment)))
     const same = (state: unknown) => differs(state, held.view()) === undefined
@@ -130,18 +135,43 @@ export const check = <S extends Schema.Codec<unknown, unknown>>(
     }
   }
 
-  const states = Arbitrary.schema(schema)
-  const property = (state: S["Type"]) => {
-    const found = fault(state)
-    return found === undefined
-      ? Effect.succeed(true)
-      : Effect.fail(new PurityError({ ...found, state }))
-  }
-  return Effect.flatMap(
-    Arbitrary.checkEffect(states, property, { runs: 200, ...options }),
-    (result) => {
-      if (result._tag !== "Falsified" || result.failure._tag !== "PropertyError") return Effect.void
-      return Effect.fail(new PurityError({ ...result.failure.error, replay: result.replay }))
+  const given = options?.states
+  const states = given !== undefined ? Result.succeed(given) : Result.try({
+    try: () => Arbitrary.schema(schema),
+    catch: (cause) => `no states can be made from its schema (${String(cause)}): give some as \`states\``
+  })
+  if (Result.isFailure(states)) return Effect.fail(untried(states.failure))
+
+  const tryOn = (replay: string | undefined): Effect.Effect<void, PurityError> => {
+    let tried = 0
+    const property = (state: S["Type"]) => {
+      const found = fault(state)
+      if (found === "unstorable") return Effect.succeed(true)
+      tried++
+      return found === undefined ? Effect.succeed(true) : Effect.fail(new PurityError({ ...found, state }))
     }
-  )
+    const { runs = 200, seed } = options ?? {}
+    return Effect.flatMap(
+      Arbitrary.checkEffect(states.success, property, { runs, seed, replay }),
+      (result) => {
+        switch (result._tag) {
+          case "Falsified":
+            return result.failure._tag === "PropertyError"
+              ? Effect.fail(new PurityError({ ...result.failure.error, replay: result.replay }))
+              : Effect.void
+          case "Exhausted":
+            return Effect.fail(untried("nearly no state that was made fits its schema: give some as `states`"))
+          case "Passed":
+            return tried > 0 ? Effect.void : Effect.fail(untried("no state that was made can be stored"))
+          case "ReplayMismatch":
+            // What was wrong is mended, or is not what is tried here.
+            return result.reason === "PropertyPassed" ? Effect.void : tryOn(undefined)
+        }
+      }
+    )
+  }
+  return tryOn(options?.replay)
 }
+
+const untried = (description: string): PurityError =>
+  new PurityError({ reason: "Untried", state: undefined, description })

@@ -316,10 +316,9 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
           }).pipe(Effect.ignoreCause)
         )
         yield* held.reached
-        const before = performance.now()
+        // Whoever waited for it would wait for ever.
         let other: Record | null = yield* get(b, "b")
         for (let i = 0; i < 100; i++) other = yield* put(b, "b", other, big)
-        assert.isBelow(performance.now() - before, 3000)
         yield* held.go
         yield* Fiber.join(churning)
         const current = yield* get(b, "a")

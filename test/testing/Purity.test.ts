@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result, Schema } from "effect"
+import { Arbitrary, Effect, Result, Schema } from "effect"
 import { Purity } from "effect-scoped/testing"
 
 const Cart = Schema.Struct({
@@ -90,6 +90,42 @@ describe("Purity.check", () => {
       )
       assert.strictEqual((error.state as ReadonlyArray<number>).length, 3)
       assert.include(error.message, "does not fit")
+    }))
+
+  class Opaque {}
+  const opaque = Schema.declare((value): value is Opaque => value instanceof Opaque, {
+    toCodecJson: () => undefined
+  }) as unknown as Schema.Codec<Opaque, unknown>
+  const rare = Schema.Int.check(Schema.makeFilter((n) => n === 123_456_789 ? undefined : "not that one"))
+  const impure = (n: unknown) => [Math.random(), n]
+
+  it.effect("tells when there was nothing to try it on", () =>
+    Effect.gen(function*() {
+      for (const schema of [opaque, rare, Schema.Never]) {
+        const error = yield* Effect.flip(Purity.check(impure, schema as typeof opaque))
+        assert.strictEqual(error.reason, "Untried")
+        assert.match(error.message, /was not tried: .*`states`/)
+      }
+      // They are made, but no storage takes them.
+      const error = yield* Effect.flip(Purity.check(impure, Schema.Unknown, { states: Arbitrary.Constant(() => 1) }))
+      assert.include(error.message, "can be stored")
+    }))
+
+  it.effect("tries it on states that are given", () =>
+    Effect.gen(function*() {
+      const states = Arbitrary.Constant(123_456_789)
+      yield* Purity.check((n) => [0, n], rare, { states })
+      const error = yield* Effect.flip(Purity.check(impure, rare, { states }))
+      assert.deepStrictEqual([error.reason, error.state], ["Throws", 123_456_789])
+    }))
+
+  it.effect("tries others where a replay does not lead to what was wrong", () =>
+    Effect.gen(function*() {
+      const odd = (n: number) => [0, n > 5 ? 0.5 : n]
+      const { replay } = yield* Effect.flip(Purity.check(odd, Schema.Int))
+      yield* Purity.check((n) => [0, n], Schema.Int, { replay })
+      const error = yield* Effect.flip(Purity.check((n) => n > 5 ? n : [0, 0.5], Schema.Int, { replay }))
+      assert.include(["DoesNotFit", "Malformed"], error.reason)
     }))
 
   it.effect("gives the world back", () =>
