@@ -92,7 +92,9 @@ describe("Purity.check", () => {
       assert.include(error.message, "does not fit")
     }))
 
-  class Opaque {}
+  class Opaque {
+    readonly kind = "opaque"
+  }
   const opaque = Schema.declare((value): value is Opaque => value instanceof Opaque, {
     toCodecJson: () => undefined
   }) as unknown as Schema.Codec<Opaque, unknown>
