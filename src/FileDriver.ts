@@ -102,7 +102,8 @@ export interface Options {
  * `Full`), and where it holds files that are damaged, incomplete or were written by something else (`Corrupt`). A state
  * that is damaged fails those who ask for it; other damage ends the driver.
  *
- * When the scope closes, an operation that runs is waited for, and those that come later fail with `Closed`.
+ * When the scope closes, an operation that runs is waited for, and those that come later fail with `Closed`. So are files
+ * that are being written anew, for 5 seconds at the most.
  *
  * @category constructors
  * @since 0.1.0
@@ -122,18 +123,21 @@ export const make: (
     // An error that does not pass ends the driver.
     let ended: Fault.Fault | undefined
 
-    /** Runs an operation while no other does, and then, beside others, what it gives. */
+    /** Runs an operation while no other does, and then, beside others, what it gives. `late`: also once it is closed. */
     const inTurn = <A>(
-      operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, Fault.Fault>, Fault.Fault>
+      operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, Fault.Fault>, Fault.Fault>,
+      late = false
     ) =>
       turns.take((isAwaited) =>
-        (ended === undefined ? operation(isAwaited) : Effect.fail({ ...ended, inDoubt: false })).pipe(
-          Effect.tapError((fault) =>
-            Effect.sync(() => {
-              if (fault.reason === "Corrupt") ended ??= fault
-            })
+        (ended === undefined || late && ended === Fault.closed
+          ? operation(isAwaited)
+          : Effect.fail({ ...ended, inDoubt: false })).pipe(
+            Effect.tapError((fault) =>
+              Effect.sync(() => {
+                if (fault.reason === "Corrupt") ended ??= fault
+              })
+            )
           )
-        )
       )
     const turn = <A>(operation: Effect.Effect<A, Fault.Fault>) => inTurn(() => Effect.map(operation, Effect.succeed))
 
@@ -156,9 +160,10 @@ export const make: (
     const compaction: Compaction.Compaction = Compaction.make({
       store,
       compactAt: options.compactAt ?? 8 * 1024 * 1024,
-      turn,
+      turn: (operation) => inTurn(() => Effect.map(operation, Effect.succeed), true),
       background
     })
+    yield* Effect.addFinalizer(() => compaction.settle)
 
     /** The records that were committed before now, all of them on disk. */
     const settled = Effect.tap(store.current(true), store.settle)

@@ -462,6 +462,45 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       }
     }))
 
+  it.effect("comes to an end also where everybody is there for a moment only", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const options = { directory, compactAt: 3000 }
+      const names = Array.from({ length: 300 }, (_, i) => `${i}`)
+      let most = 0
+      for (let i = 0; i < 60; i++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const driver = yield* open(options)
+          const last = yield* get(driver, "a")
+          if (last === null) yield* driver.commit(names.map((name) => [write(name, null, record())]))
+          yield* put(driver, "a", last, JSON.stringify("x".repeat(20_000)))
+        }))
+        most = Math.max(most, journals(directory).length)
+      }
+      assert.isAbove(latest(directory), 1)
+      assert.isBelow(most, 4)
+    }))
+
+  it.effect("is done in the end by whoever can, where others begin it again and again in vain", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      const options = { directory, compactAt: 20_000 }
+      const a = yield* open(options)
+      const vain: Faults = {
+        write: (path, proceed, bytes) => /snapshot.*tmp$/.test(path) ? fails("ENOSPC") : proceed(bytes)
+      }
+      let last: Record | null = null
+      for (let i = 0; latest(directory) === 0; i++) {
+        assert.isBelow(i, 40, "is left to those who cannot")
+        last = yield* put(a, "a", last)
+        yield* Effect.scoped(Effect.gen(function*() {
+          const b = yield* open(options, vain)
+          last = yield* put(b, "a", last, JSON.stringify("x".repeat(2000)))
+        }))
+      }
+      assert.deepStrictEqual(yield* get(a, "a"), last)
+    }))
+
   it.effect("is done by one process, where others find that it is due at the same moment", () =>
     Effect.gen(function*() {
       const chain = { base: { size: 0 }, sealed: [], journal: { size: 5000 }, records: { bytes: 0 } } as never as Chain

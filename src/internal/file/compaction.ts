@@ -4,8 +4,12 @@
  *
  * What fails leaves everything as it was, and is tried again when there is more garbage.
  */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Semaphore from "effect/Semaphore"
+import { machine } from "../machine.ts"
 import type * as Fault from "./fault.ts"
 import * as Line from "./line.ts"
 import { type Chain, sizeOf, type Store } from "./store.ts"
@@ -15,7 +19,15 @@ export interface Compaction {
   readonly look: () => void
   /** Goes on from the snapshot of somebody else. */
   readonly follow: (chain: Chain, snapshot: string) => void
+  /**
+   * Waits for what runs, for a while. Programs that run for a moment only would all begin, and none would come to an
+   * end.
+   */
+  readonly settle: Effect.Effect<void>
 }
+
+/** How long a program that ends waits for what it has begun, in milliseconds. */
+const patience = 5_000
 
 export const make = (options: {
   readonly store: Store
@@ -27,9 +39,10 @@ export const make = (options: {
   const { store, turn } = options
   // One at a time: what is frozen must not move.
   const semaphore = Semaphore.makeUnsafe(1)
-  let running = false
-  // How much garbage there was at the last attempt, ours or that of somebody else.
+  let running: Deferred.Deferred<void> | undefined
+  // How much garbage there was at our last attempt, and when somebody else went on with a new journal.
   let mark = 0
+  let others = 0
   let base: Chain["base"] | undefined
   let journal: Chain["journal"] | undefined
 
@@ -37,12 +50,14 @@ export const make = (options: {
 
   const isDue = (chain: Chain): boolean => {
     const garbage = garbageOf(chain)
-    if (base !== chain.base) mark = 0
-    else if (journal !== chain.journal) mark = garbage
+    if (base !== chain.base) mark = others = 0
+    else if (journal !== chain.journal) others = garbage
     base = chain.base
     journal = chain.journal
     // What fails for ever must not leave ever more journals open: each time it takes more until it is tried again.
-    return garbage - mark > Math.max(options.compactAt, chain.records.bytes, mark / 4)
+    const step = Math.max(options.compactAt, chain.records.bytes, mark / 4)
+    // Whoever else goes on with a new journal is most likely about to write a snapshot. But none may ever come of it.
+    return garbage - Math.max(mark, others) > step || garbage - mark > 2 * step
   }
 
   const background = (work: Effect.Effect<void, Fault.Fault>): void =>
@@ -71,12 +86,21 @@ export const make = (options: {
 
   return {
     look: () => {
-      if (running || store.open === undefined || !isDue(store.open)) return
-      running = true
-      background(Effect.ensuring(compact, Effect.sync(() => running = false)))
+      if (running !== undefined || store.open === undefined || !isDue(store.open)) return
+      const done = running = Deferred.makeUnsafe<void>()
+      background(Effect.ensuring(
+        compact,
+        Effect.sync(() => {
+          running = undefined
+          Deferred.doneUnsafe(done, Exit.void)
+        })
+      ))
     },
     follow: (chain, snapshot) => {
-      if (!running) background(store.adopt(chain, snapshot))
-    }
+      if (running === undefined) background(store.adopt(chain, snapshot))
+    },
+    settle: Effect.suspend(() =>
+      running === undefined ? Effect.void : Effect.asVoid(Effect.timeoutOption(Deferred.await(running), patience))
+    ).pipe(Effect.provideService(Clock.Clock, machine))
   }
 }
