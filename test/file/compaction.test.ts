@@ -490,15 +490,16 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         write: (path, proceed, bytes) => /snapshot.*tmp$/.test(path) ? fails("ENOSPC") : proceed(bytes)
       }
       let last: Record | null = null
+      let own: Record | null = null
       for (let i = 0; latest(directory) === 0; i++) {
         assert.isBelow(i, 40, "is left to those who cannot")
-        last = yield* put(a, "a", last)
+        own = yield* put(a, "own", own)
         yield* Effect.scoped(Effect.gen(function*() {
           const b = yield* open(options, vain)
-          last = yield* put(b, "a", last, JSON.stringify("x".repeat(2000)))
+          last = yield* put(b, "theirs", last, JSON.stringify("x".repeat(2000)))
         }))
       }
-      assert.deepStrictEqual(yield* get(a, "a"), last)
+      assert.deepStrictEqual(yield* a.read(["own", "theirs"]), [own, last])
     }))
 
   it.effect("is done by one process, where others find that it is due at the same moment", () =>
