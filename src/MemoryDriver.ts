@@ -115,18 +115,18 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     }
   }
 
-  const store = ({ expiresIn, name, retention }: Write, record: Record, now: number): void => {
+  const store = (entry: Entry | undefined, write: Write, record: Record, now: number): void => {
+    const { expiresIn, name, retention } = write
     const left = retention === undefined ? Infinity : Duration.toMillis(retention)
     const lasts = expiresIn !== undefined ? Duration.toMillis(expiresIn) : record.data === null ? left : Infinity
-    const entry = entries.get(name)
+    if (lasts !== Infinity) expiring.add(name)
+    else if (expiring.size > 0) expiring.delete(name)
     if (entry === undefined) entries.set(name, { record, expiresAt: now + lasts, retention: left })
     else {
       entry.record = record
       entry.expiresAt = now + lasts
       entry.retention = left
     }
-    if (lasts === Infinity) expiring.delete(name)
-    else expiring.add(name)
     sweep(now)
     watchers.hint(name)
   }
@@ -138,15 +138,19 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
   }
 
   const apply = (transaction: Transaction, now: number): Verdict => {
+    let entry: Entry | undefined
     for (let i = 0; i < transaction.length; i++) {
       const { expected, name } = transaction[i]!
-      if ((find(name, now)?.record.revision ?? null) !== expected) {
+      entry = find(name, now)
+      if ((entry === undefined ? null : entry.record.revision) !== expected) {
         return { committed: false, current: transaction.map((write) => read(write.name, now)) }
       }
     }
     for (let i = 0; i < transaction.length; i++) {
       const write = transaction[i]!
-      if (write.next !== undefined) store(write, write.next, now)
+      if (write.next !== undefined) {
+        store(transaction.length === 1 ? entry : entries.get(write.name), write, write.next, now)
+      }
     }
     return committed
   }

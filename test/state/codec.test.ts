@@ -268,6 +268,72 @@ describe("what did not change", () => {
     }
   })
 
+  it("is not looked at beside what is written as something else, and that only where it has changed", () => {
+    let looked = 0
+    let written = 0
+    const Word = Schema.String.check(Schema.makeFilter(() => ++looked > 0))
+    const Count = Schema.Int.pipe(Schema.decodeTo(
+      Schema.Int,
+      SchemaTransformation.transform({ decode: (n) => n, encode: (n) => (written++, n) })
+    ))
+    const State = Schema.Struct({ words: Schema.Array(Word), count: Count, total: Schema.BigInt })
+    const codec = Codec.of(State)
+    let held = ok(codec.hold({ words: ["a", "b"], count: 1, total: 1n }))
+    for (const step of [0, 1, 3]) {
+      looked = written = 0
+      const before = held.view() as typeof State.Type
+      held = ok(codec.accept({ ...before, count: before.count + step, total: before.total + 20n }, held))
+      assert.strictEqual(
+        text(held),
+        JSON.stringify({ ...before, count: before.count + step, total: `${before.total + 20n}` })
+      )
+      assert.strictEqual(held.bytes, text(held).length)
+      assert.strictEqual(written, step === 0 ? 0 : 1)
+      assert.strictEqual(looked, 0)
+    }
+  })
+
+  it("is told from what is equal and written otherwise", () => {
+    const Signed = Schema.String.pipe(Schema.decodeTo(
+      Schema.Number,
+      SchemaTransformation.transform({ decode: Number, encode: (n) => Object.is(n, -0) ? "-0" : String(n) })
+    ))
+    const codec = Codec.of(Schema.Struct({ all: Schema.Array(Signed), one: Signed }))
+    const held = ok(codec.hold({ all: [0, 0, 1], one: 0 }))
+    const { all, one } = held.view() as { all: ReadonlyArray<number>; one: number }
+    assert.strictEqual(text(ok(codec.accept({ all: [0, -0, 1], one }, held))), `{"all":["0","-0","1"],"one":"0"}`)
+    assert.strictEqual(text(ok(codec.accept({ all, one: -0 }, held))), `{"all":["0","0","1"],"one":"-0"}`)
+  })
+
+  it("is measured as it is written where it goes", () => {
+    const Item = Schema.Struct({ n: Schema.BigInt })
+    const State = Schema.Struct({
+      list: Schema.Array(Item),
+      byKey: Schema.Record(Schema.String, Schema.BigInt),
+      either: Schema.Union([Schema.Boolean, Item]),
+      maybe: Schema.optionalKey(Item)
+    })
+    const codec = Codec.of(State)
+    let held = ok(codec.hold({
+      list: [{ n: 100n }, { n: 2_000n }, { n: 3n }],
+      byKey: { a: 10n, b: 123_456n },
+      either: { n: 12n },
+      maybe: { n: 1_234n }
+    }))
+    for (
+      const change of [
+        ({ list, ...rest }: typeof State.Type) => ({ ...rest, list: list.slice(1, 2) }),
+        ({ byKey, ...rest }: typeof State.Type) => ({ ...rest, byKey: { a: byKey.a! } }),
+        (state: typeof State.Type) => ({ ...state, either: true }),
+        ({ maybe: _, ...state }: typeof State.Type) => state
+      ]
+    ) {
+      held = ok(codec.accept(change(held.view() as typeof State.Type), held))
+      assert.strictEqual(held.bytes, text(held).length)
+    }
+    assert.strictEqual(text(held), `{"list":[{"n":"2000"}],"byKey":{"a":"10"},"either":true}`)
+  })
+
   it("does not excuse a whole that no longer fits", () => {
     const Sum = Schema.Struct({ parts: Schema.Array(Schema.Struct({ n: Schema.Int })) }).check(
       Schema.makeFilter(({ parts }) => parts.reduce((sum, { n }) => sum + n, 0) <= 10)

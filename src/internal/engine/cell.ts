@@ -18,6 +18,8 @@ export class Known {
   readonly moment: number
   /** When it expires, in milliseconds of the engine's clock: a hint, for the store goes by its own. */
   readonly expiresAt: number
+  /** The sequence of the mark that is all of its revision, where that is our own; 0 otherwise. */
+  readonly own: number
   /** Whether others came first twice in a row of late, so that we ask for a turn. */
   contended = false
   private codec: Codec | undefined
@@ -30,6 +32,7 @@ export class Known {
     asOf: number,
     moment: number,
     expiresAt: number,
+    own: number,
     codec?: Codec,
     held?: Result.Result<Held, Fault>
   ) {
@@ -38,6 +41,7 @@ export class Known {
     this.asOf = asOf
     this.moment = moment
     this.expiresAt = expiresAt
+    this.own = own
     this.codec = codec
     this.held = held
   }
@@ -54,7 +58,7 @@ export class Known {
 
   /** The same record, seen again. */
   again(asOf: number, moment: number, expiresAt: number): Known {
-    const known = new Known(this.revision, this.text, asOf, moment, expiresAt, this.codec, this.held)
+    const known = new Known(this.revision, this.text, asOf, moment, expiresAt, this.own, this.codec, this.held)
     known.contended = this.contended
     return known
   }
@@ -62,13 +66,14 @@ export class Known {
 
 export const toKnown = (record: Record | null, asOf: number, moment: number, now: number): Known =>
   record === null
-    ? new Known(null, null, asOf, moment, Infinity)
+    ? new Known(null, null, asOf, moment, Infinity, 0)
     : new Known(
       record.revision,
       record.data,
       asOf,
       moment,
-      record.expiresIn === undefined ? Infinity : now + Duration.toMillis(record.expiresIn)
+      record.expiresIn === undefined ? Infinity : now + Duration.toMillis(record.expiresIn),
+      0
     )
 
 /** A scope in this process: the updates that wait for it, what is known of it, and whether a call is in flight. */
@@ -88,9 +93,10 @@ export class Cell {
   loaded = 0
   /** Whether it is in its lane's queue. */
   offered = false
-  /** Whether nobody waits for it, whether it was used of late, and what it weighs: see `Cells`. */
+  /** Whether nobody waits for it, was used of late, is in no map any more, and what it weighs: see `Cells`. */
   idle = false
   used = false
+  forgotten = false
   weight = 0
 
   constructor(name: string, lane: Lane, known: Known | undefined) {

@@ -41,9 +41,9 @@ export class Cells {
 
   /** Lets a cell go that nobody waits for. */
   release(cell: Cell): void {
-    if (cell.idle || this.cells.get(cell.name) !== cell) return
+    if (cell.idle || cell.forgotten) return
     if (cell.known !== undefined) return this.rest(cell, cell.known)
-    this.cells.delete(cell.name)
+    this.drop(cell)
     this.hand = undefined
   }
 
@@ -99,6 +99,11 @@ export class Cells {
 
   private forget(cell: Cell): void {
     this.wake(cell)
+    this.drop(cell)
+  }
+
+  private drop(cell: Cell): void {
+    cell.forgotten = true
     this.cells.delete(cell.name)
   }
 

@@ -84,6 +84,7 @@ export class Gather {
   /** Fills a batch for a moment. Tells whether there is more to do before it is sent. */
   fill(lane: Lane, batch: Batch): boolean {
     const slice = new Slice(this.steady)
+    const now = this.env.clock.currentTimeMillisUnsafe()
     while (lane.outbox.length > 0 && !this.full(batch) && !slice.over) {
       const { run, tooLate } = lane.outbox.shift()!
       // It may have waited for long, behind others that got no answer.
@@ -91,7 +92,7 @@ export class Gather {
       slice.step()
     }
     const unfinished = lane.unfinished.shift()
-    if (unfinished !== undefined) this.go(unfinished, lane, batch, slice)
+    if (unfinished !== undefined) this.go(unfinished, lane, batch, slice, now)
     while (!this.full(batch) && !slice.over) {
       const cell = lane.take()
       if (cell === undefined) break
@@ -110,7 +111,7 @@ export class Gather {
       const run = new Run(this.env, head)
       this.lines.waiting--
       this.onStart(run)
-      this.go(run, lane, batch, slice)
+      this.go(run, lane, batch, slice, now)
     }
     // Whoever is done does not wait for handlers that take long.
     return batch.runs.length === 0 && batch.answered.length === 0 && (lane.unfinished.length > 0 || lane.hasReady)
@@ -125,7 +126,7 @@ export class Gather {
     batch.size += run.size
   }
 
-  private go(run: Run, lane: Lane, batch: Batch, slice: Slice): void {
+  private go(run: Run, lane: Lane, batch: Batch, slice: Slice, now: number): void {
     const before = run.updates.length
     const done = run.advance(slice)
     this.lines.waiting -= run.updates.length - before
@@ -133,7 +134,7 @@ export class Gather {
       lane.unfinished.push(run)
       return
     }
-    const send = run.seal()
+    const send = run.seal(now)
     if (send === true) this.add(batch, run)
     else if (send === false) {
       // Its answers hold without asking.

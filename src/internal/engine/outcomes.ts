@@ -56,14 +56,13 @@ export class Outcomes {
         if (run.doubt) this.report.doubtEnds("applied")
         const { slots } = run
         const { current } = decision
-        const { refusedBefore } = run
         for (let i = 0; i < slots.length; i++) {
           const { cell, known: before } = slots[i]!
           cell.known = current === undefined
             ? run.after(i, asOf, moment, now)
             : toKnown(current[i]!, asOf, moment, now)
           // A commit at the first attempt shows that nobody is in the way any more.
-          cell.known.contended = before.contended && refusedBefore
+          cell.known.contended = before.contended && run.refusedBefore
         }
         this.lines.free(run.cells)
         if (decision.shortfall !== undefined) warn(run, decision.shortfall)

@@ -19,19 +19,20 @@ export interface Mark {
   readonly sequence: number
 }
 
-export const format = ({ sequence, writer }: Mark): string => `${writer}:${digits(sequence)}`
-
 const base = 36
 const pairs = Array.from({ length: base * base }, (_, i) => i.toString(base).padStart(2, "0"))
-let prefix = { of: -1, digits: "" }
+let prefix = { writer: "", above: -1, text: "" }
 
-// In base 36. Writing a number that is no small integer is slow, and the digits in front are nearly always the same.
-const digits = (sequence: number): string => {
+// The sequence is in base 36. Writing a number that is no small integer is slow, and all but the last digits are nearly
+// always the same.
+export const format = ({ sequence, writer }: Mark): string => {
   const rest = sequence % base ** 4
   const above = (sequence - rest) / base ** 4
-  if (above === 0) return rest.toString(base)
-  if (above !== prefix.of) prefix = { of: above, digits: above.toString(base) }
-  return prefix.digits + pairs[Math.floor(rest / base ** 2)] + pairs[rest % base ** 2]
+  if (above === 0) return `${writer}:${rest.toString(base)}`
+  if (above !== prefix.above || writer !== prefix.writer) {
+    prefix = { writer, above, text: `${writer}:${above.toString(base)}` }
+  }
+  return prefix.text + (pairs[Math.floor(rest / base ** 2)]! + pairs[rest % base ** 2]!)
 }
 
 /** The latest sequence of a revision, 0 where there is none. */

@@ -244,11 +244,10 @@ export class Run {
    *
    * A state without a text fails whoever left it. Whose it was of several has to be found out: `undefined`.
    */
-  seal(): boolean | undefined {
+  seal(now: number): boolean | undefined {
     const { env, slots, updates } = this
     let latest = 0
     for (let i = 0; i < slots.length; i++) latest = Math.max(latest, slots[i]!.latest)
-    const now = env.clock.currentTimeMillisUnsafe()
     const mark = env.nextMark(latest, now)
     const oldest = now - env.retentionMillis
     const transaction = new Array<Write>(slots.length)
@@ -261,7 +260,7 @@ export class Run {
         if (updates.length > 1) return undefined
         updates[0]!.outcome = Exit.fail(stateError(slot.part, "write", write))
         for (const slot of slots) slot.reset()
-        return this.seal()
+        return this.seal(now)
       }
       transaction[i] = write
       sameMoment &&= slot.known.moment === slots[0]!.known.moment
@@ -284,7 +283,7 @@ export class Run {
   after(index: number, asOf: number, moment: number, now: number): Known {
     const write = this.transaction[index]!
     const expiresAt = write.expiresIn === undefined ? Infinity : now + Duration.toMillis(write.expiresIn)
-    return this.slots[index]!.after(write, asOf, moment, expiresAt)
+    return this.slots[index]!.after(write, this.mark, asOf, moment, expiresAt)
   }
 }
 

@@ -31,7 +31,7 @@ export class Slot {
 
   /** The latest sequence in the stored revision. */
   get latest(): number {
-    return Revision.latest(this.known.revision)
+    return this.known.own === 0 ? Revision.latest(this.known.revision) : this.known.own
   }
 
   /** The state to give to a handler. */
@@ -102,7 +102,10 @@ export class Slot {
     return {
       name,
       expected: known.revision,
-      next: { revision: Revision.next(known.revision, mark, oldest), data },
+      next: {
+        revision: known.own === 0 ? Revision.next(known.revision, mark, oldest) : Revision.format(mark),
+        data
+      },
       expiresIn: data === null ? undefined : idleTimeToLive,
       retention: data === null || idleTimeToLive !== undefined ? retention : undefined,
       claim
@@ -110,11 +113,11 @@ export class Slot {
   }
 
   /** What is known of the scope when the commit was applied. */
-  after({ next }: Write, asOf: number, moment: number, expiresAt: number): Known {
+  after({ next }: Write, mark: Revision.Mark | undefined, asOf: number, moment: number, expiresAt: number): Known {
     const { known, part, state } = this
-    return next === undefined
-      ? known.again(asOf, moment, known.expiresAt)
-      : new Known(next.revision, next.data, asOf, moment, expiresAt, part.codec, state)
+    if (next === undefined) return known.again(asOf, moment, known.expiresAt)
+    const own = known.own !== 0 || known.revision === null ? mark!.sequence : 0
+    return new Known(next.revision, next.data, asOf, moment, expiresAt, own, part.codec, state)
   }
 }
 

@@ -120,7 +120,7 @@ class Translator implements Writer {
         if (hint !== undefined && taken === hint.state) return Result.succeed(hint)
         const bytes = walk.bytes + (hint === undefined ? 0 : hint.measured)
         if (before?.unknown === undefined) return Result.succeed(this.#tree(taken, bytes, undefined, undefined))
-        if (!this.#closed) return this.#rejoin(this.json(taken), taken, before, before.unknown)
+        if (this.#plain.json !== undefined) return this.#rejoin(this.json(taken), taken, before, before.unknown)
         const [text, unknown] = rejoined(taken, before.unknown)
         return Result.succeed(before.says(text) ? before : this.#tree(taken, bytes, text, unknown))
       }
@@ -230,10 +230,8 @@ class Translator implements Writer {
 
   /** What is stored of a state that was taken. */
   json(state: unknown): unknown {
-    if (this.#closed) return state
-    const encoded = this.#encode(state)
-    if (Exit.isFailure(encoded)) throw new Error(ofExit(encoded).reason)
-    return encoded.value
+    const json = this.#plain?.json
+    return json === undefined ? state : json(state)
   }
 
   #copied(state: unknown, bytes: number, text: string, unknown: Unknown | undefined): State {

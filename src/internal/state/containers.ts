@@ -1,7 +1,7 @@
 /** How structs, records and arrays are taken: in proportion to what has changed. */
 import { assign } from "./assign.ts"
 import * as Size from "./size.ts"
-import { none, refused, Suspicious, type Take, type Walk, withFresh } from "./take.ts"
+import { none, refused, sizeOf, Suspicious, type Take, type View, type ViewName, type Walk, withViews } from "./take.ts"
 import type { Extras } from "./unknownKeys.ts"
 
 interface Plain {
@@ -23,20 +23,20 @@ export interface Field {
   readonly bytes: number
 }
 
-export const struct = (fields: ReadonlyArray<Field>): Take => {
-  const open = fields.filter(({ take }) => take.fresh !== undefined)
-  return withFresh(
-    takeStruct(fields),
-    open.length === 0 ? undefined : (taken) => {
-      let out: { [key: string]: unknown } | undefined
-      for (const { name, take } of open) {
-        const value = (taken as Plain)[name]
-        const fresh = value === undefined ? value : take.fresh!(value)
-        if (fresh !== value) (out ??= { ...taken as Plain })[name] = fresh
-      }
-      return out === undefined ? taken : Object.freeze(out)
+export const struct = (fields: ReadonlyArray<Field>): Take =>
+  withViews(takeStruct(fields), (view) => viewStruct(fields, view))
+
+const viewStruct = (fields: ReadonlyArray<Field>, view: ViewName): View | undefined => {
+  const viewed = fields.filter(({ take }) => take[view] !== undefined)
+  return viewed.length === 0 ? undefined : (taken) => {
+    let out: { [key: string]: unknown } | undefined
+    for (const { name, take } of viewed) {
+      const value = (taken as Plain)[name]
+      const seen = value === undefined ? value : take[view]!(value)
+      if (seen !== value) (out ??= { ...taken as Plain })[name] = seen
     }
-  )
+    return out === undefined ? taken : Object.freeze(out)
+  }
 }
 
 const takeStruct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) => {
@@ -58,7 +58,7 @@ const takeStruct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) 
     if (value === undefined) {
       if (!optional || Object.hasOwn(next, name)) return refused
       if (prior !== undefined) {
-        walk.bytes -= bytes + Size.ofJson(prior)
+        walk.bytes -= bytes + sizeOf(take, prior)
         removed++
       }
       continue
@@ -93,22 +93,19 @@ const takeStruct = (fields: ReadonlyArray<Field>): Take => (next, before, walk) 
   return Object.freeze(kept && walk.mode === "adopt" ? next : out)
 }
 
-export const record = (take: Take): Take => {
-  const { fresh } = take
-  return withFresh(
-    takeRecord(take),
-    fresh && ((taken) => {
-      const out = {}
-      let same = true
-      for (const [key, value] of Object.entries(taken as Plain)) {
-        const item = fresh(value)
-        if (item !== value) same = false
-        assign(out, key, item)
-      }
-      return same ? taken : Object.freeze(out)
-    })
-  )
-}
+export const record = (take: Take): Take => withViews(takeRecord(take), (view) => viewRecord(take[view]))
+
+const viewRecord = (view: View | undefined): View | undefined =>
+  view && ((taken) => {
+    const out = {}
+    let same = true
+    for (const [key, value] of Object.entries(taken as Plain)) {
+      const seen = view(value)
+      if (seen !== value) same = false
+      assign(out, key, seen)
+    }
+    return same ? taken : Object.freeze(out)
+  })
 
 const noKeys: ReadonlyMap<string, unknown> = new Map()
 const nothing: ReadonlyMap<string | number, Extras> = new Map()
@@ -153,7 +150,7 @@ const takeRecord = (take: Take): Take => (next, before, walk) => {
     if (same) return old
     if (keys.length - added < oldKeys.length) {
       for (const key of oldKeys) {
-        if (!Object.hasOwn(out, key)) walk.bytes -= Size.ofKey(key) + Size.ofJson(old[key])
+        if (!Object.hasOwn(out, key)) walk.bytes -= Size.ofKey(key) + sizeOf(take, old[key])
       }
     }
     walk.bytes += Size.commas(keys.length) - Size.commas(oldKeys.length)
@@ -163,27 +160,24 @@ const takeRecord = (take: Take): Take => (next, before, walk) => {
   return Object.freeze(kept && walk.mode === "adopt" ? next : out)
 }
 
-export const array = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take => {
-  const open = [...elements, rest].some((take) => take?.fresh !== undefined)
-  return withFresh(
-    takeArray(elements, required, rest),
-    open ?
-      ((taken) => {
-        let same = true
-        const out = (taken as ReadonlyArray<unknown>).map((value, i) => {
-          const { fresh } = i < elements.length ? elements[i]! : rest!
-          const item = fresh === undefined ? value : fresh(value)
-          if (item !== value) same = false
-          return item
-        })
-        return same ? taken : Object.freeze(out)
-      }) :
-      undefined
-  )
-}
+export const array = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take =>
+  withViews(takeArray(elements, required, rest), (view) => viewArray(elements, rest, view))
+
+const viewArray = (elements: ReadonlyArray<Take>, rest: Take | undefined, view: ViewName): View | undefined =>
+  [...elements, rest].every((take) => take?.[view] === undefined) ? undefined : (taken) => {
+    let same = true
+    const out = (taken as ReadonlyArray<unknown>).map((value, i) => {
+      const see = (i < elements.length ? elements[i]! : rest!)[view]
+      const seen = see === undefined ? value : see(value)
+      if (seen !== value) same = false
+      return seen
+    })
+    return same ? taken : Object.freeze(out)
+  }
 
 const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take | undefined): Take => {
   const fixed = elements.length
+  const takeAt = (i: number): Take => i < fixed ? elements[i]! : rest!
   return (next, before, walk) => {
     if (next === before) return before
     if (!Array.isArray(next)) return refused
@@ -192,12 +186,13 @@ const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take |
     const old: ReadonlyArray<unknown> = before === none ? [] : before as ReadonlyArray<unknown>
     const shorter = Math.min(length, old.length)
     let start = 0
-    while (start < shorter && next[start] === old[start]) start++
+    // Some schemas write 0 and -0 in two ways.
+    while (start < shorter && Object.is(next[start], old[start])) start++
     if (before !== none && start === length && start === old.length) return before
     let end = 0
     // From the end only where all that moves is of the rest, since a tuple's elements differ.
     if (fixed === 0 || length === old.length) {
-      while (end < shorter - start && next[length - 1 - end] === old[old.length - 1 - end]) end++
+      while (end < shorter - start && Object.is(next[length - 1 - end], old[old.length - 1 - end])) end++
     }
     const out = walk.mode === "copy" ? prefix(old, start) : next as Array<unknown>
     let changed = before === none || length !== old.length
@@ -205,7 +200,7 @@ const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take |
     for (let i = start; i < length - end; i++) {
       const value: unknown = next[i]
       const prior = i < old.length - end ? old[i] : none
-      const taken = (i < fixed ? elements[i]! : rest!)(value, prior, walk)
+      const taken = takeAt(i)(value, prior, walk)
       if (taken === refused) return refused
       if (taken !== prior) changed = true
       if (walk.mode === "copy") out.push(taken)
@@ -214,7 +209,7 @@ const takeArray = (elements: ReadonlyArray<Take>, required: number, rest: Take |
     }
     if (below !== undefined) walk.unknown = { keys: noKeys, below }
     if (!changed) return before
-    for (let i = Math.max(start, length - end); i < old.length - end; i++) walk.bytes -= Size.ofJson(old[i])
+    for (let i = Math.max(start, length - end); i < old.length - end; i++) walk.bytes -= sizeOf(takeAt(i), old[i])
     if (walk.mode === "copy") { for (let i = old.length - end; i < old.length; i++) out.push(old[i]) }
     walk.bytes += Size.commas(length) - Size.commas(old.length) + (before === none ? 2 : 0)
     if (walk.bytes > walk.limit) throw new Suspicious()

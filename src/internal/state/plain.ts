@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { array, record, struct } from "./containers.ts"
 import * as Size from "./size.ts"
-import { none, refused, type Take, withFresh } from "./take.ts"
+import { none, refused, sizeOf, type Take, type ViewName, withViews } from "./take.ts"
 import * as Whole from "./whole.ts"
 
 /** The `Take` of a schema's JSON codec, or `undefined` where nothing of it is plain. */
@@ -18,7 +18,10 @@ export const compile = (ast: SchemaAST.AST): Take | undefined => {
     const compiler = new Compiler()
     const take = compiler.root(ast)
     // A recursive schema cannot know it before.
-    return compiler.open ? take : (next, before, walk) => take(next, before, walk)
+    return withViews(
+      (next, before, walk) => take(next, before, walk),
+      (name) => compiler.views.has(name) ? take[name] : undefined
+    )
   } catch {
     return undefined
   }
@@ -47,8 +50,8 @@ class Compiler {
   readonly #takes = new Map<SchemaAST.AST, { take: Take }>()
   #json: Take | undefined
 
-  /** Whether some part has to be copied for each handler. */
-  open = false
+  /** What some part of a state is seen as. */
+  readonly views = new Set<ViewName>()
 
   root(ast: SchemaAST.AST): Take {
     return this.#known(ast) ?? this.#make(ast, () => {
@@ -59,16 +62,17 @@ class Compiler {
   #take(ast: SchemaAST.AST): Take {
     return this.#known(ast) ?? this.#make(ast, () => {
       if (!Whole.isPossible(ast)) throw new NotPlain()
-      this.open = true
-      return Whole.make(ast)
+      const whole = Whole.make(ast)
+      for (const name of ["fresh", "json"] as const) if (whole[name] !== undefined) this.views.add(name)
+      return whole
     })
   }
 
   #known(ast: SchemaAST.AST): Take | undefined {
     const known = this.#takes.get(ast)
-    return known && withFresh(
+    return known && withViews(
       (next, before, walk) => known.take(next, before, walk),
-      (taken) => known.take.fresh === undefined ? taken : known.take.fresh(taken)
+      (name) => (taken) => known.take[name] === undefined ? taken : known.take[name](taken)
     )
   }
 
@@ -225,28 +229,29 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
     : (value: unknown) => !(guarded && ambiguous(value)) && leaves.some((fits) => fits(value))
   const choose = (value: unknown): Take | undefined =>
     typeof value !== "object" || value === null ? undefined : Array.isArray(value) ? array : object(value)
-  const take: Take = (next, before, walk) => {
-    if (next === before) return before
-    if (typeof next !== "object" || next === null) {
-      if (!fits(next)) return refused
-      walk.bytes += ofLeaf(next) - sizeBefore(before)
-      return next === 0 ? 0 : next
-    }
-    const take = choose(next)
-    if (take === undefined) return refused
-    // The hint holds only for the member that took it.
-    if (before === none || choose(before) === take) return take(next, before, walk)
-    walk.bytes -= Size.ofJson(before)
-    return take(next, none, walk)
-  }
-  if (array?.fresh === undefined && objects.every(({ take }) => take.fresh === undefined)) return take
-  return withFresh(take, (taken) => {
-    const fresh = choose(taken)?.fresh
-    return fresh === undefined ? taken : fresh(taken)
-  })
+  const take: Take = withViews(
+    (next, before, walk) => {
+      if (next === before) return before
+      if (typeof next !== "object" || next === null) {
+        if (!fits(next)) return refused
+        walk.bytes += ofLeaf(next) - (before === none ? 0 : sizeOf(take, before))
+        return next === 0 ? 0 : next
+      }
+      const chosen = choose(next)
+      if (chosen === undefined) return refused
+      // The hint holds only for the member that took it.
+      if (before === none || choose(before) === chosen) return chosen(next, before, walk)
+      walk.bytes -= sizeOf(take, before)
+      return chosen(next, none, walk)
+    },
+    (name) =>
+      array?.[name] === undefined && objects.every(({ take }) => take[name] === undefined) ? undefined : (taken) => {
+        const view = choose(taken)?.[name]
+        return view === undefined ? taken : view(taken)
+      }
+  )
+  return take
 }
-
-const sizeBefore = (before: unknown): number => before === none ? 0 : Size.ofJson(before)
 
 const ofLeaf = (value: unknown): number =>
   typeof value === "number"
@@ -270,10 +275,10 @@ const select = (objects: ReadonlyArray<Member>): (value: object) => Take | undef
 }
 
 const checked = (take: Take, checks: SchemaAST.Checks | undefined): Take =>
-  checks === undefined ? take : withFresh((next, before, walk) => {
+  checks === undefined ? take : withViews((next, before, walk) => {
     const taken = take(next, before, walk)
     return taken === before || taken === refused || walk.mode === "look" || passes(checks, taken) ? taken : refused
-  }, take.fresh)
+  }, (name) => take[name])
 
 const passes = (checks: ReadonlyArray<SchemaAST.Check<unknown>>, value: unknown): boolean => {
   for (let i = 0; i < checks.length; i++) {

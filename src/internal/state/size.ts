@@ -42,10 +42,7 @@ export const ofNumber = (value: number): number => {
   return String(value).length
 }
 
-/** The bytes of values that are written as something else than what they are, such as dates. */
-export const written = new WeakMap<object, number>()
-
-/** The UTF-8 bytes of what is written for a value: that of `JSON.stringify`, unless it is known to be `written`. */
+/** The UTF-8 bytes of what `JSON.stringify` writes for a JSON value. */
 export const ofJson = (value: unknown): number => {
   switch (typeof value) {
     case "string":
@@ -56,8 +53,6 @@ export const ofJson = (value: unknown): number => {
       return value ? 4 : 5
   }
   if (value === null) return 4
-  const known = written.get(value as object)
-  if (known !== undefined) return known
   if (Array.isArray(value)) {
     let bytes = 2 + commas(value.length)
     for (const item of value) bytes += ofJson(item)

@@ -1,3 +1,4 @@
+import * as Size from "./size.ts"
 import type { Extras } from "./unknownKeys.ts"
 
 /** What a walk does with the objects it meets. */
@@ -26,14 +27,27 @@ export interface Walk {
 export interface Take {
   (next: unknown, before: unknown, walk: Walk): unknown
   /** A copy of what was taken, of as much as could be written to. Absent where nothing can. */
-  readonly fresh?: ((taken: unknown) => unknown) | undefined
+  readonly fresh?: View | undefined
+  /** What is stored of what was taken, as a JSON value. Absent where that is itself. */
+  readonly json?: View | undefined
 }
+
+/** Something else to see in what was taken: itself, where there is no difference. */
+export type View = (taken: unknown) => unknown
+export type ViewName = "fresh" | "json"
 
 export const refused = Symbol()
 export const none = Symbol()
 
-export const withFresh = (take: Take, fresh: Take["fresh"]): Take =>
-  fresh === undefined ? take : Object.assign((...args: Parameters<Take>) => take(...args), { fresh })
+export const withViews = (take: Take, view: (name: ViewName) => View | undefined): Take => {
+  const views = { fresh: view("fresh"), json: view("json") }
+  return views.fresh === undefined && views.json === undefined
+    ? take
+    : Object.assign((...[next, before, walk]: Parameters<Take>) => take(next, before, walk), views)
+}
+
+/** The bytes of what is stored of something that was taken. */
+export const sizeOf = ({ json }: Take, taken: unknown): number => Size.ofJson(json === undefined ? taken : json(taken))
 
 /**
  * Thrown where a state gets so large that it may be much smaller than it looks: one object at many places takes its

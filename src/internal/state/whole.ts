@@ -1,6 +1,6 @@
 /**
- * Parts of a state that are not their JSON, such as dates and maps: written, read back and compared as a whole, each time
- * that one has changed.
+ * Parts of a state that are not their JSON, such as dates, maps and big integers: written, read back and compared as a
+ * whole, each time that one has changed.
  */
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -13,25 +13,49 @@ import { none, refused, type Take } from "./take.ts"
 
 /**
  * Whether a part may be taken whole: it must be told by its JSON whether it is there, so that a struct can leave its key
- * to it, and be an object, which can be remembered.
+ * to it.
  */
 export const isPossible = (ast: SchemaAST.AST): boolean =>
-  isObjects(ast) &&
+  isThere(ast) &&
   (SchemaAST.isOptional(ast)
     ? SchemaAST.isOptional(SchemaAST.toEncoded(ast)) && keepsPresence(ast)
     : !hasMiddleware(ast))
 
-const isObjects = (ast: SchemaAST.AST): boolean => {
+const isThere = (ast: SchemaAST.AST): boolean => {
   switch (ast._tag) {
     case "Declaration":
     case "Objects":
     case "Arrays":
     case "Suspend":
+    case "String":
+    case "Number":
+    case "BigInt":
+    case "Boolean":
+    case "Literal":
+    case "Enum":
+    case "TemplateLiteral":
       return true
     case "Union":
-      return ast.types.every((type) => isObjects(type) || type.encoding === undefined || SchemaAST.isUndefined(type))
+      return ast.types.every((type) => isThere(type) || type.encoding === undefined || SchemaAST.isUndefined(type))
     default:
       return false
+  }
+}
+
+const holdsObjects = (ast: SchemaAST.AST): boolean => {
+  switch (ast._tag) {
+    case "String":
+    case "Number":
+    case "BigInt":
+    case "Boolean":
+    case "Literal":
+    case "Enum":
+    case "TemplateLiteral":
+      return false
+    case "Union":
+      return ast.types.some(holdsObjects)
+    default:
+      return true
   }
 }
 
@@ -54,20 +78,30 @@ export const make = (ast: SchemaAST.AST): Take => {
   const schema = Schema.make<Schema.Codec<unknown>>(ast)
   const encode = Schema.encodeUnknownExit(schema)
   const decode = Schema.decodeUnknownExit(schema, { onExcessProperty: "error" })
+  const encodeSync = Schema.encodeUnknownSync(schema)
   const decodeSync = Schema.decodeUnknownSync(schema)
-  // What is written of each that was taken, and those of them that could be written to.
+  // What is written of each object that was taken, and those of them that could be written to.
   const texts = new WeakMap<object, string>()
   const open = new WeakSet<object>()
 
+  // What was taken last is nearly always what the next one replaces.
+  let last: { readonly value: unknown; readonly text: string } = { value: none, text: "" }
+  const textOf = (taken: unknown): string =>
+    isObject(taken)
+      ? texts.get(taken)!
+      : Object.is(taken, last.value)
+      ? last.text
+      : JSON.stringify(encodeSync(taken))
+
   const take: Take = (next, before, walk) => {
-    if (next === before) return before
+    if (Object.is(next, before)) return before
     if (walk.mode === "look") return refused
     let read = walk.mode === "adopt" ? decode(next) : undefined
     if (read !== undefined && Exit.isFailure(read)) return refused
     const from = read === undefined ? next : read.value
-    const json = encode(from)
-    if (Exit.isFailure(json)) return refused
-    const text = JSON.stringify(json.value) as string | undefined
+    const encoded = encode(from)
+    if (Exit.isFailure(encoded)) return refused
+    const text = JSON.stringify(encoded.value) as string | undefined
     if (text === undefined) return refused
     if (isObject(before) && texts.get(before) === text) {
       return differs(from, before, true) === undefined
@@ -76,16 +110,13 @@ export const make = (ast: SchemaAST.AST): Take => {
     }
     read ??= decode(Json.parse(text))
     if (Exit.isFailure(read) || read.value !== from && differs(from, read.value, true) !== undefined) return refused
+    walk.bytes += Size.utf8(text) - (before === none ? 0 : Size.utf8(textOf(before)))
     const state = read.value
-    const bytes = Size.utf8(text)
     if (isObject(state)) {
-      // Some classes have one instance for all, which may be written in several ways.
-      if ((Size.written.get(state) ?? bytes) !== bytes) return refused
-      Size.written.set(state, bytes)
       texts.set(state, text)
       if (!freeze(state)) open.add(state)
-    } else if (state !== json.value) return refused
-    walk.bytes += bytes - (before === none ? 0 : Size.ofJson(before))
+    } else if (isValue(state)) last = { value: state, text }
+    else return refused
     return state
   }
 
@@ -96,7 +127,13 @@ export const make = (ast: SchemaAST.AST): Take => {
     return state
   }
 
-  return Object.assign(take, { fresh })
+  const json = (taken: unknown): unknown => Json.parse(textOf(taken))
+
+  return Object.assign(take, { fresh: holdsObjects(ast) ? fresh : undefined, json })
 }
+
+// An absent key of a struct is `undefined`, and who looks for changes does not tell -0 from 0.
+const isValue = (value: unknown): boolean =>
+  value !== undefined && !Object.is(value, -0) && typeof value !== "function" && typeof value !== "symbol"
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
