@@ -34,14 +34,14 @@ describe("turns", () => {
     claim("a", "x")
     claim("b", "x")
     assert.deepStrictEqual(waiting("x"), [false, true, true])
-    for (let i = 0; i < 16; i++) {
+    for (let i = 0; i < 32; i++) {
       assert.deepStrictEqual(waiting("x"), [false, true, true])
       commit("a", 5)
-      pass(1)
+      pass(0.5)
     }
     assert.deepStrictEqual(waiting("x"), [true, false, true])
     claim("a", "x")
-    for (let i = 0; i < 16; i++) commit("b")
+    for (let i = 0; i < 32; i++) commit("b")
     assert.deepStrictEqual(waiting("x"), [false, true, true])
   })
 

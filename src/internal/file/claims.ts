@@ -8,8 +8,11 @@
  */
 import type * as Line from "./line.ts"
 
-/** How many commits in a row a turn is. To go on with the states of others costs about as much as two or three. */
-const commits = 16
+/**
+ * How many commits in a row a turn is. Between two turns as much time passes as four to six commits take: until it is
+ * seen that the turn has come, what the others wrote is on disk and read, and the handlers have run on it.
+ */
+const commits = 32
 /** A turn ends with the first commit that comes so many milliseconds after its first one. */
 const slice = 30
 
