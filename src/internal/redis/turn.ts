@@ -42,7 +42,7 @@ export class Turn {
   private term: Term = { number: 0, by: "" }
   /** Who has the turn, and who waits for it, as far as was heard. */
   private queue: ReadonlyArray<Writer> = []
-  private heardAt = 0
+  private heardAt: number
   /** Who asked of late, for whoever gets the turn next. */
   private readonly asked = new Map<string, { readonly writer: Writer; readonly at: number }>()
   /** When our turn began. */
@@ -59,6 +59,8 @@ export class Turn {
   /** When we last wanted to commit. */
   private wantedAt = 0
   private askedAt = -Infinity
+  /** When we last wanted to commit, and others had come first again and again. */
+  overtakenAt = -Infinity
   private toldAt = -Infinity
   /** When we last said something to all that we have not heard ourselves. */
   private unheardSince: number | undefined = undefined
@@ -80,6 +82,7 @@ export class Turn {
     this.now = options.now
     this.onIdle = options.onIdle
     this.patience = options.patience
+    this.heardAt = options.now()
   }
 
   get isAwaited(): boolean {
@@ -127,6 +130,7 @@ export class Turn {
   begin(claims: boolean): boolean {
     this.underWay++
     this.wantedAt = this.now()
+    if (claims) this.overtakenAt = this.wantedAt
     if (this.queue.length === 0) {
       if (claims && this.wantedAt - this.askedAt >= lapse + this.trip) this.ask()
       return false
