@@ -16,7 +16,7 @@ import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
-import { Turn } from "./turn.ts"
+import { remembered, Turn } from "./turn.ts"
 import { decode, encode } from "./turnMessage.ts"
 
 /** At how many scopes there are turns; at any others commits compete. */
@@ -100,7 +100,7 @@ export const make = Effect.fnUntraced(function*(env: {
     *wanted() {
       sweep()
       yield* listeners.keys()
-      for (const { key, turn } of crowds.values()) if (now() - turn.overtakenAt < rest) yield key
+      for (const { key, turn } of crowds.values()) if (now() - turn.overtakenAt < remembered) yield key
     },
     began: () => {},
     heard: (channel, message) => {
@@ -175,10 +175,10 @@ export const make = Effect.fnUntraced(function*(env: {
     })
   }
 
-  const comes = (turn: Turn): Effect.Effect<void> =>
+  const comes = (turn: Turn, others?: number): Effect.Effect<void> =>
     Effect.callback((resume) => {
       const whenever = () => resume(Effect.void)
-      turn.wait(whenever)
+      turn.wait(whenever, others)
       return Effect.sync(() => turn.leave(whenever))
     })
 
@@ -187,7 +187,7 @@ export const make = Effect.fnUntraced(function*(env: {
     Effect.suspend(() => {
       const since = now()
       const held: Array<Turn> = []
-      const next = Effect.suspend(() => comes(turns[held.length]!))
+      const next = Effect.suspend(() => comes(turns[held.length]!, turns.length - 1 - held.length))
       return Effect.whileLoop({
         while: () => held.length < turns.length && now() - since < patience,
         body: () => next,
@@ -205,8 +205,8 @@ export const make = Effect.fnUntraced(function*(env: {
       if (crowds.size === 0) return undefined
       // All wait in the same order, in whatever order they name them: so nobody waits for who waits for him.
       const turns = (names.length > 1 ? names.toSorted() : names).flatMap((name) => crowds.get(name)?.turn ?? [])
-      if (turns.every(({ isFree }) => isFree)) return undefined
-      return turns.length === 1 ? comes(turns[0]!) : come(turns)
+      if (turns.every((turn) => names.length > 1 ? turn.isFreeOfOthers : turn.isFree)) return undefined
+      return names.length === 1 ? comes(turns[0]!) : come(turns)
     },
     heard: (keys) => keys.forEach(look),
     during: (batch, commit) => {
