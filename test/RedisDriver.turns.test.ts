@@ -159,7 +159,6 @@ describe("writers of one scope in Redis", () => {
     Effect.gen(function*() {
       yield* beside(["a", "b"], ["a"])
       yield* beside(["a", "b"], ["a", "b"])
-      yield* beside(["a", "b", "c"], ["a", "b", "b", "c", "c", "c"])
     }), 120_000)
 
   it.live("are asked about seldom where somebody watches, and nobody wants any", () =>
