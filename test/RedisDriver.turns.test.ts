@@ -1,6 +1,6 @@
 /** Several writers of one scope: who is refused again and again gets a turn, and nobody depends on it. */
 import { assert, describe, it } from "@effect/vitest"
-import { type Context, Effect, Layer, type Scope } from "effect"
+import { type Context, Effect, Layer, type Scope, Stream } from "effect"
 import { Redis } from "ioredis"
 import type { Driver } from "../src/Driver.ts"
 import * as RedisDriver from "../src/RedisDriver.ts"
@@ -131,21 +131,50 @@ describe("writers of one scope in Redis", () => {
       }
     }), 60_000)
 
-  it.live("come to who is so far away that the others are always first", () =>
+  /** Updates of a far writer, several scopes at once or one, while near ones update one of these each without pause. */
+  const beside = Effect.fnUntraced(function*(far: ReadonlyArray<string>, near: ReadonlyArray<string>) {
+    const server = yield* redisServer()
+    const wire = yield* proxy(server.port)
+    wire.delay = 60
+    const others = yield* Effect.forEach(near, (name) => writer(driver(server), name))
+    for (const { update } of others) yield* Effect.forkScoped(Effect.forever(update))
+    const distant = yield* writer(driver(wire.port), ...far)
+    yield* Effect.forkScoped(Effect.forever(distant.update))
+    yield* until("the far one had several turns", Effect.sync(() => distant.done() >= 8))
+    // Most of the time is left to the others.
+    for (const { done } of others) assert.isAbove(done(), 20 * distant.done())
+  }, Effect.scoped)
+
+  it.live(
+    "come to who is so far away that the others are always first, also beside a single one",
+    () =>
+      Effect.gen(function*() {
+        yield* beside(["shared"], ["shared"])
+        yield* beside(["shared"], ["shared", "shared", "shared", "shared", "shared", "shared"])
+      }),
+    120_000
+  )
+
+  it.live("come to who is far away at several scopes, each with others of its own", () =>
+    Effect.gen(function*() {
+      yield* beside(["a", "b"], ["a"])
+      yield* beside(["a", "b"], ["a", "b"])
+    }), 120_000)
+
+  it.live("are asked about seldom where somebody watches, and nobody wants any", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
-      const wire = yield* proxy(server.port)
-      wire.delay = 60
-      const far = yield* writer(driver(wire.port))
-      const near = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server))))
-      yield* Effect.forkScoped(Effect.forever(far.update))
-      yield* Effect.raceFirst(
-        until("the far one had several turns", Effect.sync(() => far.done() >= 8)),
-        Effect.forever(compete(near, 10))
-      )
-      // Most of the time is left to the others.
-      for (const { done } of near) assert.isAbove(done(), 20 * far.done())
-    }), 60_000)
+      const watching = yield* driver(server)
+      const one = yield* writer(driver(server))
+      yield* Effect.forkScoped(Stream.runDrain(watching.changes(["shared"])))
+      yield* until("it watches", Effect.map(channels(server.port), (channels) => channels.length === 1))
+      const start = Date.now()
+      for (let i = 0; i < 200; i++) yield* one.update
+      const looks = 1 + Math.ceil((Date.now() - start) / 1_000)
+      const stats = String(yield* server.call("info", "commandstats"))
+      assert.isAtMost(Number(/cmdstat_publish:calls=(\d+)/.exec(stats)?.[1]), 200 + looks)
+      assert.deepStrictEqual(yield* channels(server.port), [`${prefix}shared`])
+    }))
 
   it.live("compete with those that know nothing of turns", () =>
     Effect.gen(function*() {

@@ -260,6 +260,39 @@ describe("turns", () => {
     crowd.close()
   })
 
+  it("are not had again by who hears himself say late that he has one", () => {
+    const crowd = new Crowd(1, soon)
+    const [one] = crowd.writers
+    one!.busy = false
+    crowd.during(50)
+    const { turn } = one!
+    const term = { number: 9, by: "x" }
+    turn.hear({ _tag: "Queue", from: writer("x"), term, queue: ["w0", "x"].map(writer) })
+    turn.handOn()
+    turn.hear({ _tag: "Queue", from: writer("w0"), term, queue: ["w0", "x"].map(writer) })
+    assert.isFalse(turn.isFree)
+    crowd.close()
+  })
+
+  it("are asked for at one of several scopes where others came first, although nobody has one", () => {
+    const crowd = new Crowd(1, soon)
+    const [one] = crowd.writers
+    one!.busy = false
+    crowd.during(50)
+    const { turn } = one!
+    assert.isTrue(turn.isFreeOfOthers)
+    turn.begin(true)
+    turn.end(1)
+    assert.deepStrictEqual([turn.isFree, turn.isFreeOfOthers], [true, false])
+    let called = 0
+    turn.wait(() => called++, 1)
+    assert.strictEqual(called, 0)
+    // Nobody is there.
+    crowd.during(200)
+    assert.strictEqual(called, 1)
+    crowd.close()
+  })
+
   it("are kept for another one that is waited for, and then for the commit", () => {
     const crowd = new Crowd(1, soon)
     const [one] = crowd.writers

@@ -87,6 +87,8 @@ export class Cell {
   /** Whether its head has waited for its turn. */
   waited = false
   known: Known | undefined
+  /** What of it outlives the wait for a turn: see `Known`. */
+  contended = false
   /** How many updates the next run may take: fewer than usual to find out which of them is to blame for a failure. */
   most = Infinity
   /** UTF-16 units that were read for the updates that wait. */

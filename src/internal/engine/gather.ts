@@ -151,6 +151,7 @@ export class Gather {
     const waits = this.calls.turn(cells.map(({ name }) => name), () => {
       cells[0]!.waited = true
       for (const cell of cells) {
+        cell.contended = cell.known?.contended === true
         cell.known = undefined
         this.unload(cell)
       }
@@ -173,6 +174,8 @@ export class Gather {
         } else {
           const { asOf, record } = reading
           cell.known = toKnown(record, asOf, this.tick(), this.env.clock.currentTimeMillisUnsafe())
+          cell.known.contended = cell.contended
+          cell.contended = false
           cell.loaded = record?.data?.length ?? 0
           this.loaded += cell.loaded
         }

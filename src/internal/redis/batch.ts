@@ -89,6 +89,14 @@ export class Chunks {
 /** What a script answers to a transaction: that it is committed, the records that it was refused for, or a fault. */
 export type Answer = "Committed" | ReadonlyArray<Told> | Fault.Fault
 
+/** Whether all is committed, and all hints are sent. */
+export const isPlain = (reply: unknown): boolean =>
+  reply === 1 || typeof (reply as ReadonlyArray<unknown>)[0] === "number"
+
+/** The keys of a plain reply whose hints somebody heard. */
+export const heard = (reply: unknown, { keys }: Chunk): ReadonlyArray<string> =>
+  reply === 1 ? [] : (reply as ReadonlyArray<number>).map((position) => keys[position - 1]!)
+
 /** What the script said to a chunk: what became of its hints, and an answer for each of its transactions. */
 export const answers = (
   reply: unknown,
@@ -96,7 +104,7 @@ export const answers = (
   address: string,
   batch: ReadonlyArray<Transaction>
 ): { readonly lost: string | null; readonly answers: ReadonlyArray<Answer> } => {
-  if (reply === 1) return { lost: null, answers: places.map(() => "Committed") }
+  if (isPlain(reply)) return { lost: null, answers: places.map(() => "Committed") }
   const [lost, verdicts] = reply as readonly [
     string | null,
     ReadonlyArray<1 | string | ReadonlyArray<Told>>

@@ -141,6 +141,11 @@ export const make = (env: {
     const options = writes ? writing : checking
     const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
     const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
+    for (const [i, { reply }] of outcomes.entries()) {
+      if (reply._tag === "Value" && Batch.isPlain(reply.value)) {
+        env.crowds.heard(Batch.heard(reply.value, chunks.all[i]!))
+      }
+    }
     if (outcomes.length === 1 && chunks.all[0]!.places.length === batch.length && isPlain(outcomes[0]!)) {
       if (batch.some(writesOf)) yield* env.onHints(null, outcomes[0]!.address)
       return batch.map(() => committed)
@@ -179,6 +184,6 @@ export const make = (env: {
 
 /** Whether all was committed, and nothing else has to be looked at. */
 const isPlain = ({ followers, reply }: Outcome): boolean =>
-  reply._tag === "Value" && reply.value === 1 && followers.length === 0
+  reply._tag === "Value" && Batch.isPlain(reply.value) && followers.length === 0
 
 const writesOf = (transaction: Transaction): boolean => transaction.some(({ next }) => next !== undefined)

@@ -1,8 +1,14 @@
 /**
  * Turns at the scopes that others want as well: who was refused again and again asks for one on a channel beside the
  * scope. Where nobody does, nothing is sent, and no connection is opened.
+ *
+ * Who is never refused asks for nothing, and yet has to hear those whom he keeps out. So these listen to the hints of his
+ * commits as well, and the answer to a commit tells that somebody does. It may be somebody who watches: so he has a look
+ * now and then whether anybody listens on the channel for turns.
  */
+import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
+import * as Base64Url from "effect/encoding/Base64Url"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import type { Transaction, Write } from "../../Driver.ts"
@@ -10,8 +16,8 @@ import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
-import { Turn } from "./turn.ts"
-import { decode, encode, type Message } from "./turnMessage.ts"
+import { remembered, Turn } from "./turn.ts"
+import { decode, encode } from "./turnMessage.ts"
 
 /** At how many scopes there are turns; at any others commits compete. */
 const most = 64
@@ -19,11 +25,16 @@ const most = 64
 /** How long a channel is listened to on which nothing happens, in milliseconds. */
 const idle = 5_000
 
+/** How often it is looked whether those who listen to a scope's hints want turns, in milliseconds, and at how many scopes. */
+const rest = 1_000
+const mostLooks = 64
+
 /** How often others in this process get to run before it is said that there is nothing more to commit. */
 const hops = 10
 
 interface Crowd {
   readonly turn: Turn
+  readonly key: string
   /** Where all hear what is said, and where only this writer does. */
   readonly channels: ReadonlyArray<string>
   /** What its scope travels in, so that it keeps nobody waiting but those who want it, too. */
@@ -35,6 +46,8 @@ export interface Crowds {
   readonly laneOf: (name: string) => string | undefined
   /** Waits for the turns at those of some scopes that have turns; `undefined` where there is nothing to wait for. */
   readonly turn: (names: ReadonlyArray<string>) => Effect.Effect<void> | undefined
+  /** Somebody heard the hints of commits to these keys. */
+  readonly heard: (keys: ReadonlyArray<string>) => void
   /** Runs a commit, and hands on right behind it if it is the last of a turn. */
   readonly during: <A, E>(batch: ReadonlyArray<Transaction>, commit: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
@@ -47,6 +60,7 @@ export const make = Effect.fnUntraced(function*(env: {
   const { millis, prefix, router } = env
   const patience = millis / 4
   const scope = yield* Effect.scope
+  const me = yield* newName
   const run = yield* FiberSet.makeRuntime<never>()
   // Turns are about processes and servers that are real, whatever clock the program goes by.
   const now = steady(machine)
@@ -57,15 +71,15 @@ export const make = Effect.fnUntraced(function*(env: {
   let sharded = router.clustered
   yield* Effect.addFinalizer(() => Effect.sync(() => crowds.forEach(({ turn }) => turn.forget())))
 
-  const publish = (channel: string, message: Message, missed: () => void): void => {
+  /** `then` is told how many heard it, if that is known. */
+  const publish = (channel: string, message: string, then: (listeners: number) => void): void => {
     const node = router.peek(router.slotOf(channel))
     if (node === undefined) return
-    const line = [sharded ? "spublish" : "publish", channel, encode(message)] as const
+    const line = [sharded ? "spublish" : "publish", channel, message] as const
     run(Effect.map(node.exec([line], millis), ([reply]) => {
       // Redis 6 knows no channels of a shard.
       if (reply!._tag === "Fault" && /unknown command/i.test(reply!.said ?? "")) sharded = false
-      // Without shards, a server of a cluster does not know who listens at another.
-      else if (reply!._tag === "Value" && reply!.value === 0 && sharded === router.clustered) missed()
+      else if (reply!._tag === "Value") then(Number(reply!.value))
     }))
   }
 
@@ -83,9 +97,10 @@ export const make = Effect.fnUntraced(function*(env: {
     router,
     now,
     heartbeat: millis,
-    wanted: () => {
+    *wanted() {
       sweep()
-      return listeners.keys()
+      yield* listeners.keys()
+      for (const { key, turn } of crowds.values()) if (now() - turn.overtakenAt < remembered) yield key
     },
     began: () => {},
     heard: (channel, message) => {
@@ -102,24 +117,26 @@ export const make = Effect.fnUntraced(function*(env: {
     })
   )
 
-  const open = (name: string, me: string): Crowd | undefined => {
+  const open = (name: string): Crowd | undefined => {
     const lane = lanes.pop()
     if (lane === undefined) return undefined
-    const all = `${prefix}${name} turns`
+    const key = prefix + name
+    const all = channelOf(key)
     const turn = new Turn({
       me,
       now,
       patience,
       say: (message, to) => {
-        publish(to === undefined ? all : `${all} ${to}`, message, () => {
-          if (to !== undefined) turn.missed(to)
+        publish(to === undefined ? all : `${all} ${to}`, encode(message), (listeners) => {
+          // Without shards, a server of a cluster does not know who listens at another.
+          if (to !== undefined && listeners === 0 && sharded === router.clustered) turn.missed(to)
         })
       },
       onIdle: (idle) => {
         run(Effect.map(Effect.repeat(Effect.yieldNow, { times: hops }), idle))
       }
     })
-    const crowd: Crowd = { turn, channels: [all, `${all} ${me}`], lane }
+    const crowd: Crowd = { turn, key, channels: [all, `${all} ${me}`], lane }
     crowds.set(name, crowd)
     for (const channel of crowd.channels) listeners.set(channel, turn)
     if (crowds.size > 1 || subscriptions !== undefined) subscriptions?.wake()
@@ -134,17 +151,34 @@ export const make = Effect.fnUntraced(function*(env: {
       // Who only looks is in nobody's way.
       if (transaction.every(({ next }) => next === undefined)) continue
       for (const { claim, name } of transaction.length > 1 ? transaction.toSorted(byName) : transaction) {
-        const crowd = crowds.get(name) ?? (claim === undefined ? undefined : open(name, claim))
+        const crowd = crowds.get(name) ?? (claim === undefined ? undefined : open(name))
         if (crowd !== undefined) found.set(crowd.turn, claim !== undefined || found.get(crowd.turn) === true)
       }
     }
     return found
   }
 
-  const comes = (turn: Turn): Effect.Effect<void> =>
+  /** When it was looked whether anybody wants turns at a scope, the oldest first. */
+  const looks = new Map<string, number>()
+
+  const look = (key: string): void => {
+    for (const [key, at] of looks) {
+      if (now() - at < rest) break
+      looks.delete(key)
+    }
+    const name = key.slice(prefix.length)
+    if (looks.has(key) || looks.size === mostLooks || crowds.has(name)) return
+    looks.set(key, now())
+    // Where somebody watches a scope that is named like the channel, this is a hint, and true enough.
+    publish(channelOf(key), "", (listeners) => {
+      if (listeners > 0 && !crowds.has(name)) open(name)
+    })
+  }
+
+  const comes = (turn: Turn, others?: number): Effect.Effect<void> =>
     Effect.callback((resume) => {
       const whenever = () => resume(Effect.void)
-      turn.wait(whenever)
+      turn.wait(whenever, others)
       return Effect.sync(() => turn.leave(whenever))
     })
 
@@ -153,7 +187,7 @@ export const make = Effect.fnUntraced(function*(env: {
     Effect.suspend(() => {
       const since = now()
       const held: Array<Turn> = []
-      const next = Effect.suspend(() => comes(turns[held.length]!))
+      const next = Effect.suspend(() => comes(turns[held.length]!, turns.length - 1 - held.length))
       return Effect.whileLoop({
         while: () => held.length < turns.length && now() - since < patience,
         body: () => next,
@@ -171,9 +205,10 @@ export const make = Effect.fnUntraced(function*(env: {
       if (crowds.size === 0) return undefined
       // All wait in the same order, in whatever order they name them: so nobody waits for who waits for him.
       const turns = (names.length > 1 ? names.toSorted() : names).flatMap((name) => crowds.get(name)?.turn ?? [])
-      if (turns.every(({ isFree }) => isFree)) return undefined
-      return turns.length === 1 ? comes(turns[0]!) : come(turns)
+      if (turns.every((turn) => names.length > 1 ? turn.isFreeOfOthers : turn.isFree)) return undefined
+      return names.length === 1 ? comes(turns[0]!) : come(turns)
     },
+    heard: (keys) => keys.forEach(look),
     during: (batch, commit) => {
       if (crowds.size === 0 && batch.every((transaction) => transaction.every(({ claim }) => claim === undefined))) {
         return commit
@@ -193,5 +228,9 @@ export const make = Effect.fnUntraced(function*(env: {
   }
   return result
 })
+
+const newName = Effect.map(WebCrypto, (crypto) => Base64Url.encode(crypto.getRandomValues(new Uint8Array(8))))
+
+const channelOf = (key: string): string => `${key} turns`
 
 const byName = (one: Write, other: Write): number => one.name < other.name ? -1 : 1

@@ -99,7 +99,8 @@ end
  * other arguments are those that the bits announce: how a value with the expected revision begins if its data stay, what to
  * store, for how many milliseconds.
  *
- * Answers with 1 where all are committed and all hints sent. Otherwise with what kept hints from being sent, and for each
+ * Answers with 1 where all are committed and all hints sent; if somebody heard any of them, with the positions of the keys
+ * that these are about. Otherwise with what kept hints from being sent, and for each
  * transaction with 1 (committed), with the records of its keys (refused; their data as far as there is room), or with the
  * position of a key and what is wrong with it.
  *
@@ -110,12 +111,18 @@ end
 const commit = `${start}
 local keys, argv, ops = KEYS, ARGV, ARGV[1]
 local byte = string.byte
-local setting, count, verdicts, lost, plain = byte(ops), #keys, {}, false, true
+local setting, count, verdicts, lost, plain, heard = byte(ops), #keys, {}, false, true, nil
 local publish = (setting == 83 or setting == 115) and redis.REDIS_VERSION_NUM and 'SPUBLISH' or 'PUBLISH'
 
-local function hint(key)
-  local answer = pcall(publish, key, '')
-  if type(answer) == 'table' then lost, plain = lost or answer.err, false end
+local function hint(i)
+  local answer = pcall(publish, keys[i], '')
+  if answer == 0 then return end
+  if type(answer) == 'table' then
+    lost, plain = lost or answer.err, false
+  else
+    heard = heard or {}
+    heard[#heard + 1] = i
+  end
 end
 
 -- All but what is most frequent. It takes a while to make all that, which is seldom needed.
@@ -194,7 +201,7 @@ return function(i, at)
           break
         end
         argument, call = argument + (millis and 2 or 1), redis.call
-        written[#written + 1] = key
+        written[#written + 1] = j
       end
     end
     for j = 1, #written do hint(written[j]) end
@@ -235,7 +242,7 @@ while i <= count do
     answer = pcall('SET', key, argv[at + 1])
   end
   if answer and not answer.err then
-    hint(key)
+    hint(i)
     verdicts[#verdicts + 1] = 1
     i, at = i + 1, at + 2
   else
@@ -244,7 +251,7 @@ while i <= count do
     if not i then return redis.error_reply('READONLY this server is a replica') end
   end
 end
-return plain and 1 or {lost, verdicts}
+return plain and (heard or 1) or {lost, verdicts}
 `
 
 /**

@@ -29,6 +29,9 @@ const grace = 12
 /** How many of its own commits it takes a writer to come: the way of the call, a read, and a way back. */
 const trips = 2.5
 
+/** For how long it matters that others came first again and again. */
+export const remembered = 1_000
+
 /** How often whoever has the turn, and is refused nevertheless, says so to all. */
 const pause = 100
 
@@ -42,7 +45,7 @@ export class Turn {
   private term: Term = { number: 0, by: "" }
   /** Who has the turn, and who waits for it, as far as was heard. */
   private queue: ReadonlyArray<Writer> = []
-  private heardAt = 0
+  private heardAt: number
   /** Who asked of late, for whoever gets the turn next. */
   private readonly asked = new Map<string, { readonly writer: Writer; readonly at: number }>()
   /** When our turn began. */
@@ -54,11 +57,15 @@ export class Turn {
   private pace = longest
   /** How long a commit takes. */
   private trip = 0
+  /** How many turns elsewhere are waited for when this one has come. */
+  private awaits = 0
   /** Until when those have the turns who are nearer. */
   private restsUntil = 0
   /** When we last wanted to commit. */
   private wantedAt = 0
   private askedAt = -Infinity
+  /** When we last wanted to commit, and others had come first again and again. */
+  overtakenAt = -Infinity
   private toldAt = -Infinity
   /** When we last said something to all that we have not heard ourselves. */
   private unheardSince: number | undefined = undefined
@@ -80,6 +87,7 @@ export class Turn {
     this.now = options.now
     this.onIdle = options.onIdle
     this.patience = options.patience
+    this.heardAt = options.now()
   }
 
   get isAwaited(): boolean {
@@ -98,9 +106,21 @@ export class Turn {
     return this.queue.length === 0 || this.since !== undefined
   }
 
-  /** Calls `whenever` once a commit may be prepared. */
-  wait(whenever: () => void): void {
-    if (this.isFree) return whenever()
+  /**
+   * Whether a commit to several scopes may be prepared. Who has the turns at some of them does not find the others free
+   * by chance: where others came first, he asks, also if nobody has the turn.
+   */
+  get isFreeOfOthers(): boolean {
+    return this.isFree && (this.since !== undefined || this.now() - this.overtakenAt >= remembered)
+  }
+
+  /**
+   * Calls `whenever` once a commit may be prepared. `others`: of a commit to several scopes, at how many of them the turn
+   * is waited for when this one has come.
+   */
+  wait(whenever: () => void, others?: number): void {
+    this.awaits = others ?? 0
+    if (others === undefined ? this.isFree : this.isFreeOfOthers) return whenever()
     this.waiting.set(whenever, this.now())
     this.queueUp()
   }
@@ -127,8 +147,9 @@ export class Turn {
   begin(claims: boolean): boolean {
     this.underWay++
     this.wantedAt = this.now()
+    if (claims) this.overtakenAt = this.wantedAt
     if (this.queue.length === 0) {
-      if (claims && this.wantedAt - this.askedAt >= lapse + this.trip) this.ask()
+      if (claims && this.wantedAt >= this.restsUntil && this.wantedAt - this.askedAt >= lapse + this.trip) this.ask()
       return false
     }
     if (this.since === undefined) return false
@@ -149,17 +170,21 @@ export class Turn {
   /** Hands on; `again` waits for another turn. */
   handOn(again = true): void {
     if (this.since === undefined) return
-    // Whoever takes much longer than the others leaves them as much time as he took.
+    // Whoever takes much longer than the others leaves them more time than he took, with the ways to him and back.
     const { needs } = this.self
     const rests = needs > 0 && this.others.every((other) => 3 * other.needs < needs)
-    if (rests) this.restsUntil = 2 * this.now() - this.since + this.trip
+    if (rests) this.restsUntil = this.now() + 1.5 * (this.now() - this.since) + 2 * this.trip
     this.pass(again && !rests)
   }
 
   hear(message: Message): void {
     const now = this.now()
     const { from } = message
-    if (from.name === this.me) this.unheardSince = undefined
+    if (from.name === this.me) {
+      // What we said ourselves is old: who is far away has handed on by the time that he hears of his own turn.
+      this.unheardSince = undefined
+      return
+    }
     if (message._tag === "Queue" && !isLater(this.term, message.term)) {
       this.heardAt = now
       this.term = message.term
@@ -168,7 +193,7 @@ export class Turn {
       if (placeOf(this.queue, from.name) === -1) this.queue = [...this.queue, from]
     } else if (this.queue.length > 0) {
       this.asked.set(from.name, { writer: from, at: now })
-    } else if (from.name !== this.me && (this.underWay > 0 || now - this.wantedAt < lapse)) {
+    } else if (this.underWay > 0 || now - this.wantedAt < lapse) {
       // Two who are refused again and again. All who hear it give the turn to the same one.
       this.beginTerm([from, this.self])
     }
@@ -195,10 +220,8 @@ export class Turn {
   }
 
   private get self(): Writer {
-    return {
-      name: this.me,
-      needs: this.trip > slice ? Math.min(Math.ceil(trips * this.trip), mostNeeds) : 0
-    }
+    const needs = trips * this.trip + this.awaits * (this.trip + lapse)
+    return { name: this.me, needs: this.trip > slice ? Math.min(Math.ceil(needs), mostNeeds) : 0 }
   }
 
   private get others(): ReadonlyArray<Writer> {
