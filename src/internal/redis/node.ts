@@ -150,8 +150,11 @@ export const make = (redis: Redis, options: {
     }
     const settle = (reply: Reply) => {
       if (!open) return
-      forget()
+      open = false
+      pending.delete(settle)
+      // First: the next call may follow from it, and goes on with the same timer.
       tell(reply)
+      deadlines.end(deadline)
     }
     const deadline = deadlines.begin(at, () => {
       drop(connection)
