@@ -68,6 +68,9 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from "ioredis"
 import type { Driver } from "./Driver.ts"
+import * as Background from "./internal/background.ts"
+import { Deadlines } from "./internal/deadlines.ts"
+import { machine } from "./internal/machine.ts"
 import * as Changes from "./internal/redis/changes.ts"
 import * as Client from "./internal/redis/client.ts"
 import * as RedisCluster from "./internal/redis/cluster.ts"
@@ -82,6 +85,7 @@ import * as Runner from "./internal/redis/runner.ts"
 import * as Script from "./internal/redis/script.ts"
 import * as Single from "./internal/redis/single.ts"
 import * as Wait from "./internal/redis/wait.ts"
+import { steady } from "./internal/steady.ts"
 import type { DriverError } from "./ScopedError.ts"
 import * as Storage from "./Storage.ts"
 
@@ -184,9 +188,16 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const scripts = yield* Script.make
     const prefix = Client.keyPrefix(options) + (options.prefix ?? "effect-scoped:")
     const now = () => clock.currentTimeMillisUnsafe()
+    const fork = yield* Background.make
+    // Servers are real, whatever clock the program goes by.
+    const deadlines = new Deadlines({
+      now: steady(machine),
+      fork: (effect) => fork(Effect.provideService(effect, Clock.Clock, machine)),
+      soon: yield* Background.soon
+    })
     const connect = Effect.gen(function*() {
       const client = yield* Client.open(options, millis, 2 * wait.millis)
-      const connections = { clock, patience: millis / 2, subscriber: Client.subscriber(millis) }
+      const connections = { clock, deadlines, patience: millis / 2, subscriber: Client.subscriber(millis) }
       const router = yield* client.isCluster
         ? RedisCluster.make(client as Cluster, connections)
         : Single.make(client as Redis, connections)
@@ -202,9 +213,9 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
         closed = true
       })
     )
-    const open = <A, E>(operation: DriverError["operation"], effect: Effect.Effect<A, E>) =>
+    const open = <A, E>(operation: DriverError["operation"], effect: () => Effect.Effect<A, E>) =>
       Effect.suspend((): Effect.Effect<A, E | DriverError> =>
-        closed ? Effect.fail(Fault.toDriverError(Fault.closed, operation)) : effect
+        closed ? Effect.fail(Fault.toDriverError(Fault.closed, operation)) : effect()
       )
 
     const read = Read.make({ ...reading, now, script: scripts.read })
@@ -218,7 +229,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       script: scripts.commit,
       wait,
       crowds,
-      onHints: yield* Hints.make(changes.deaf)
+      hints: yield* Hints.make(changes.deaf)
     })
     yield* Effect.forkScoped(Eviction.warn(reading.router, millis))
     const { clustered, placeOf } = writing.router
@@ -231,15 +242,16 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
       read: (names) =>
         open(
           "read",
-          Effect.mapError(
-            read.records(names.map((name) => prefix + name)),
-            (fault) => Fault.toDriverError(fault, "read", fault.key?.slice(prefix.length))
-          )
+          () =>
+            Effect.mapError(
+              read.records(names.map((name) => prefix + name)),
+              (fault) => Fault.toDriverError(fault, "read", fault.key?.slice(prefix.length))
+            )
         ),
-      commit: (batch) => open("commit", commit(batch)),
+      commit: (batch) => open("commit", () => commit(batch)),
       turn: crowds.turn,
       changes: changes.watch,
-      names: (prefix) => Stream.unwrap(open("names", Effect.sync(() => names(prefix))))
+      names: (prefix) => Stream.unwrap(open("names", () => Effect.sync(() => names(prefix))))
     }
   }
 )

@@ -3,12 +3,12 @@ import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 
-/** Runs a task when what runs now is done. */
-export type Soon = (task: () => void) => void
+/** Runs a task when what runs now is done, and what is due then that has a lower number, which is 0 unless given. */
+export type Soon = (task: () => void, priority?: number) => void
 
 export const soon: Effect.Effect<Soon> = Effect.map(Scheduler.Scheduler, (scheduler) => {
   const dispatcher = scheduler.makeDispatcher()
-  return (task) => dispatcher.scheduleTask(task, 0)
+  return (task, priority = 0) => dispatcher.scheduleTask(task, priority)
 })
 
 /** Starts an effect at once, in the background of a scope. */

@@ -26,6 +26,11 @@ export class Deadlines {
     this.soon = options.soon
   }
 
+  /** The time in so many milliseconds. */
+  in(millis: number): number {
+    return this.now() + millis
+  }
+
   /** `onLate` is called at the time `at`, but never before this returns, unless it has ended by then. */
   begin(at: number, onLate: () => void): Deadline {
     const deadline: Deadline = { at, onLate, list: undefined, before: undefined, after: undefined }
@@ -43,10 +48,11 @@ export class Deadlines {
 
   end(deadline: Deadline): void {
     this.waiting.remove(deadline)
-    if (this.waiting.first === undefined) this.soon(this.rest)
+    if (this.waiting.first === undefined) this.soon(this.rest, 1)
   }
 
-  // A timer of which nobody needs anything any more would keep the process alive. But the next call may begin at once.
+  // A timer of which nobody needs anything any more would keep the process alive. But the next call may begin at once:
+  // what is on its way to that comes first.
   private readonly rest = (): void => {
     if (this.waiting.first !== undefined) return
     this.timer?.interruptUnsafe()

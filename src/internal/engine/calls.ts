@@ -47,9 +47,8 @@ export const make = (
 ): Calls => {
   type Operation = "read" | "commit"
 
-  const now = steady(clock)
   const millis = Duration.toMillis(timeout)
-  const deadlines = new Deadlines({ now, fork, soon })
+  const deadlines = new Deadlines({ now: steady(clock), fork, soon })
 
   const error = (
     operation: Operation,
@@ -77,7 +76,7 @@ export const make = (
       Exit.isSuccess(exit) ? exit.value : toError(operation, exit.cause)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return valueOf(exit)
-    const deadline = deadlines.begin(now() + millis, () => {
+    const deadline = deadlines.begin(deadlines.in(millis), () => {
       later(error(
         operation,
         "Timeout",
@@ -126,7 +125,7 @@ export const make = (
         counted("read", names.length)
       ),
     commit: (batch, spans, later) => {
-      const call = traced(Effect.suspend(() => driver.commit(batch)), {
+      const call = traced(() => driver.commit(batch), {
         name: "effect-scoped.commit",
         driver: driver.name,
         count: batch.length,

@@ -132,7 +132,7 @@ export class Reader {
     if (names.length === 0) return Effect.void
     const asOf = this.tick()
     this.start(queue)
-    return traced(this.records(names), {
+    return traced(() => this.records(names), {
       name: "effect-scoped.read",
       driver: this.driver.name,
       count: names.length,

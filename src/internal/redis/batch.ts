@@ -15,12 +15,10 @@ export interface Chunk {
   readonly slot: number
   readonly places: Array<number>
   readonly keys: Array<string>
-  ops: string
+  /** The first of them says what the others are. */
   readonly args: Array<string>
   length: number
 }
-
-const empty = (slot: number): Chunk => ({ slot, places: [], keys: [], ops: "", args: [], length: 0 })
 
 /** How much of a request a transaction takes, about, in characters. */
 export const lengthOf = (transaction: Transaction): number => {
@@ -34,9 +32,11 @@ export class Chunks {
   readonly all: Array<Chunk> = []
   private readonly open = new Map<number, Chunk>()
   private readonly prefix: string
+  private readonly setting: string
 
-  constructor(prefix: string) {
+  constructor(prefix: string, setting: string) {
     this.prefix = prefix
+    this.setting = setting
   }
 
   add(place: number, slot: number, transaction: Transaction): void {
@@ -45,7 +45,7 @@ export class Chunks {
     if (
       chunk === undefined || chunk.keys.length + transaction.length > maxWrites || chunk.length + length > maxLength
     ) {
-      chunk = empty(slot)
+      chunk = this.empty(slot)
       this.open.set(slot, chunk)
       this.all.push(chunk)
     }
@@ -54,9 +54,13 @@ export class Chunks {
 
   /** A chunk of its own, whatever else is on the way. */
   alone(place: number, slot: number, transaction: Transaction): Chunk {
-    const chunk = empty(slot)
+    const chunk = this.empty(slot)
     this.put(chunk, place, transaction, lengthOf(transaction))
     return chunk
+  }
+
+  private empty(slot: number): Chunk {
+    return { slot, places: [], keys: [], args: [this.setting], length: 0 }
   }
 
   private put(chunk: Chunk, place: number, transaction: Transaction, length: number): void {
@@ -81,7 +85,7 @@ export class Chunks {
           chunk.args.push(String(millis))
         }
       }
-      chunk.ops += String.fromCharCode(op)
+      chunk.args[0] += String.fromCharCode(op)
     }
   }
 }

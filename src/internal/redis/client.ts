@@ -29,8 +29,9 @@ const retryStrategy = (times: number): number => Math.min(25 * 2 ** Math.min(tim
 const connection = (millis: number, silence = 0): RedisOptions => ({
   retryStrategy,
   connectTimeout: millis,
-  // One that takes connections and then says nothing. It is longer than any answer may take.
-  socketTimeout: millis + silence,
+  // One that takes connections and then says nothing. It is longer than any answer may take: who waits for one is the
+  // first to know, and says what it means.
+  socketTimeout: millis + silence + 100,
   disconnectTimeout: 500,
   sentinelCommandTimeout: millis
 })

@@ -4,6 +4,7 @@ import type { DriverError } from "../../ScopedError.ts"
 import * as Batch from "./batch.ts"
 import type { Crowds } from "./crowds.ts"
 import * as Fault from "./fault.ts"
+import type { Hints } from "./hints.ts"
 import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 import type { Job, Outcome, Runner } from "./runner.ts"
@@ -15,6 +16,14 @@ import type { Wait } from "./wait.ts"
 const maxLength = 2 ** 26
 
 type Answer = Verdict | Fault.Fault | DriverError
+
+type Answers = ReadonlyArray<Verdict | DriverError>
+
+/** The requests of a batch, and the answers to what makes none. */
+interface Sorted {
+  readonly chunks: Batch.Chunks
+  readonly answers: Array<Answer>
+}
 
 /** A refused transaction, and what was told of its records. */
 interface Refusal {
@@ -39,8 +48,7 @@ export const make = (env: {
   readonly crowds: Crowds
   readonly millis: number
   readonly now: () => number
-  /** Told what keeps hints of commits from being sent; `null` when they are. */
-  readonly onHints: (lost: string | null, address: string) => Effect.Effect<void>
+  readonly hints: Hints
 }): Driver["commit"] => {
   const { prefix, router, runner, script, wait } = env
   const waits = wait.lines.length > 0
@@ -58,13 +66,25 @@ export const make = (env: {
     }
     : checking
 
-  const jobOf = ({ args, keys, ops, places, slot }: Batch.Chunk): Job => ({
+  const jobOf = ({ args, keys, places, slot }: Batch.Chunk): Job => ({
     slot,
     script,
     keys,
-    args: [setting + ops, ...args],
+    args,
     divisible: places.length > 1
   })
+
+  const sort = (batch: ReadonlyArray<Transaction>): Sorted => {
+    const answers: Array<Answer> = new Array(batch.length)
+    const chunks = new Batch.Chunks(prefix, setting)
+    for (let place = 0; place < batch.length; place++) {
+      const transaction = batch[place]!
+      const answer = transaction.length === 0 ? committed : fault(transaction)
+      if (answer !== undefined) answers[place] = answer
+      else chunks.add(place, router.slotOf(prefix + transaction[0]!.name), transaction)
+    }
+    return { answers, chunks }
+  }
 
   /** Why a transaction cannot be sent, if it cannot. */
   const fault = (transaction: Transaction): Fault.Fault | undefined => {
@@ -112,8 +132,12 @@ export const make = (env: {
     const missing = followers.length > 0 ? wait.shortfall(followers) : undefined
     const lacking = missing && Fault.toDriverError(missing, "commit")
     const told = Batch.answers(reply.value, chunk, address, batch)
+    if (Batch.isPlain(reply.value)) env.crowds.heard(Batch.heard(reply.value, chunk))
     const wrote = chunk.places.some((place, i) => told.answers[i] === "Committed" && writesOf(batch[place]!))
-    if (wrote) yield* env.onHints(told.lost, address)
+    if (wrote) {
+      if (told.lost === null) env.hints.sent(address)
+      else yield* env.hints.lost(told.lost, address)
+    }
     chunk.places.forEach((place, i) => {
       const one = told.answers[i]!
       const shortfall = writesOf(batch[place]!) ? lacking : undefined
@@ -124,32 +148,16 @@ export const make = (env: {
     })
   })
 
-  const commit = Effect.fnUntraced(function*(batch: ReadonlyArray<Transaction>) {
-    const answers: Array<Answer> = new Array(batch.length)
+  const commit = Effect.fnUntraced(function*(
+    batch: ReadonlyArray<Transaction>,
+    { answers, chunks }: Sorted,
+    started?: { readonly outcomes: Effect.Effect<ReadonlyArray<Outcome>>; readonly deadline: number }
+  ) {
     const refusals: Array<Refusal> = []
-    const chunks = new Batch.Chunks(prefix)
-    batch.forEach((transaction, place) => {
-      if (transaction.length === 0) {
-        answers[place] = committed
-        return
-      }
-      const wrong = fault(transaction)
-      if (wrong === undefined) chunks.add(place, router.slotOf(prefix + transaction[0]!.name), transaction)
-      else answers[place] = wrong
-    })
     const writes = waits && batch.some(writesOf)
     const options = writes ? writing : checking
-    const deadline = env.now() + env.millis + (writes ? wait.millis : 0)
-    const outcomes = yield* runner.run(chunks.all.map(jobOf), options)
-    for (const [i, { reply }] of outcomes.entries()) {
-      if (reply._tag === "Value" && Batch.isPlain(reply.value)) {
-        env.crowds.heard(Batch.heard(reply.value, chunks.all[i]!))
-      }
-    }
-    if (outcomes.length === 1 && chunks.all[0]!.places.length === batch.length && isPlain(outcomes[0]!)) {
-      if (batch.some(writesOf)) yield* env.onHints(null, outcomes[0]!.address)
-      return batch.map(() => committed)
-    }
+    const deadline = started?.deadline ?? env.now() + env.millis + (writes ? wait.millis : 0)
+    const outcomes = yield* started?.outcomes ?? runner.run(chunks.all.map(jobOf), options)
     const alone: Array<Batch.Chunk> = []
     for (const [i, chunk] of chunks.all.entries()) {
       const { reply } = outcomes[i]!
@@ -179,11 +187,33 @@ export const make = (env: {
     })
   })
 
-  return (batch) => env.crowds.during(batch, commit(batch))
-}
+  /**
+   * What makes one request. Most are such, and all goes well: then there is but a callback from the request to the
+   * answer. Where it does not, the common way goes on from there.
+   */
+  const one = (batch: ReadonlyArray<Transaction>, sorted: Sorted) =>
+    Effect.callback<Answers>((resume) => {
+      const deadline = env.now() + env.millis
+      const job = jobOf(sorted.chunks.all[0]!)
+      const giveUp = runner.start(job, checking, (outcome) => {
+        const { address, reply } = outcome
+        if (reply._tag === "Value" && Batch.isPlain(reply.value)) {
+          env.crowds.heard(Batch.heard(reply.value, sorted.chunks.all[0]!))
+          if (batch.some(writesOf)) env.hints.sent(address)
+          return resume(Effect.succeed(batch.map(() => committed)))
+        }
+        resume(commit(batch, sorted, { outcomes: runner.finish(job, checking, outcome, deadline), deadline }))
+      })
+      if (giveUp === undefined) return resume(commit(batch, sorted))
+      return Effect.sync(giveUp)
+    })
 
-/** Whether all was committed, and nothing else has to be looked at. */
-const isPlain = ({ followers, reply }: Outcome): boolean =>
-  reply._tag === "Value" && Batch.isPlain(reply.value) && followers.length === 0
+  return (batch) => {
+    const sorted = sort(batch)
+    const { all } = sorted.chunks
+    const isOne = !waits && all.length === 1 && all[0]!.places.length === batch.length
+    return env.crowds.during(batch, isOne ? one(batch, sorted) : commit(batch, sorted))
+  }
+}
 
 const writesOf = (transaction: Transaction): boolean => transaction.some(({ next }) => next !== undefined)

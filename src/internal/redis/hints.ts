@@ -4,6 +4,13 @@
 import * as Effect from "effect/Effect"
 import * as Fault from "./fault.ts"
 
+export interface Hints {
+  /** Told of each commit whose hints were sent. */
+  readonly sent: (address: string) => void
+  /** Told what kept them from being sent. */
+  readonly lost: (lost: string, address: string) => Effect.Effect<void>
+}
+
 /**
  * Logs once, and again after it was well, that hints do not get out; `deaf` tells those who watch from here, of each
  * commit, since they may have begun after the one before.
@@ -12,13 +19,11 @@ export const make = (deaf: (fault: Fault.Fault | undefined) => void) =>
   Effect.sync(() => {
     // By server: those of a cluster need not agree.
     const lossy = new Map<string, { readonly lost: string; readonly fault: Fault.Fault }>()
-    return (lost: string | null, address: string): Effect.Effect<void> => {
+    const sent = (address: string): void => {
+      if (lossy.delete(address) && lossy.size === 0) deaf(undefined)
+    }
+    const lost = (lost: string, address: string): Effect.Effect<void> => {
       const before = lossy.get(address)
-      if (lost === null) {
-        lossy.delete(address)
-        if (before !== undefined && lossy.size === 0) deaf(undefined)
-        return Effect.void
-      }
       if (before?.lost === lost) {
         deaf(before.fault)
         return Effect.void
@@ -31,4 +36,6 @@ export const make = (deaf: (fault: Fault.Fault | undefined) => void) =>
       deaf(fault)
       return Effect.annotateLogs(Effect.logWarning(description), { module: "effect-scoped/RedisDriver" })
     }
+    const hints: Hints = { sent, lost }
+    return hints
   })

@@ -4,7 +4,8 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Redis } from "ioredis"
+import { Command, type Redis } from "ioredis"
+import type { Deadlines } from "../deadlines.ts"
 import * as Fault from "./fault.ts"
 
 export interface Value {
@@ -17,6 +18,9 @@ export type Reply = Value | Fault.Fault
 /** A command and its arguments. */
 export type Line = readonly [command: string, ...args: ReadonlyArray<string>]
 
+/** Ends a call that nobody waits for any more. */
+export type GiveUp = () => void
+
 export interface Node {
   readonly address: string
   readonly isReady: () => boolean
@@ -25,11 +29,20 @@ export interface Node {
   /** Waits until it can be used. What stands in the way is given at once where waiting would not help. */
   readonly ready: (millis: number) => Effect.Effect<Fault.Fault | undefined>
   /**
-   * Sends commands one right after the other, and waits for all of the answers. Never fails. Given a connection, on no
-   * other.
+   * Sends a command, on a connection that it has, and tells once what came of it.
    *
    * After its end nothing of it is sent any more: with a command that got no answer in time goes its connection, and all
    * that waits to be written to it.
+   */
+  readonly call: (
+    line: Line,
+    millis: number,
+    connection: Connection | undefined,
+    tell: (reply: Reply) => void
+  ) => GiveUp
+  /**
+   * Sends commands one right after the other, and waits for all of the answers. Never fails. Given a connection, on no
+   * other.
    */
   readonly exec: (
     lines: ReadonlyArray<Line>,
@@ -50,15 +63,23 @@ export const addressOf = (redis: Redis): string => {
   return `the Redis server at ${path ?? `${host}:${port}`}`
 }
 
-export const send = (redis: Redis, [name, ...args]: Line): Promise<unknown> => redis.call(name, ...args)
+export const send = (redis: Redis, [name, ...args]: Line): Promise<unknown> =>
+  // Not `call`, which copies arguments again and again.
+  redis.sendCommand(new Command(name, args, utf8)) as Promise<unknown>
+
+const utf8 = { replyEncoding: "utf8" } as const
 
 const refusesDatabase = (error: Error): boolean =>
   (error as { readonly command?: { readonly name?: unknown } }).command?.name === "select"
 
-/** The longest that a timer can be set to. */
-const maxDelay = 2 ** 31 - 1
+const nothing = () => {}
 
-export const make = (redis: Redis, options: { readonly clock: Clock.Clock; readonly patience: number }): Node => {
+export const make = (redis: Redis, options: {
+  readonly clock: Clock.Clock
+  readonly patience: number
+  readonly deadlines: Deadlines
+}): Node => {
+  const { deadlines } = options
   const address = addressOf(redis)
   const pending = new Set<(fault: Fault.Fault) => void>()
   const waiting = new Set<(fault: Fault.Fault | undefined) => void>()
@@ -109,6 +130,48 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
     if (connection !== undefined && connection === redis.stream) connection.destroy()
   }
 
+  const call = (
+    line: Line,
+    millis: number,
+    connection: Connection | undefined,
+    tell: (reply: Reply) => void,
+    at = deadlines.in(millis)
+  ): GiveUp => {
+    // A client that is not ready would keep it, to send it when nobody waits for it any more.
+    if (connection === undefined || redis.stream !== connection || !isReady()) {
+      tell(Fault.gone(address))
+      return nothing
+    }
+    let open = true
+    const forget = () => {
+      open = false
+      deadlines.end(deadline)
+      pending.delete(settle)
+    }
+    const settle = (reply: Reply) => {
+      if (!open) return
+      open = false
+      pending.delete(settle)
+      // First: the next call may follow from it, and goes on with the same timer.
+      tell(reply)
+      deadlines.end(deadline)
+    }
+    const deadline = deadlines.begin(at, () => {
+      drop(connection)
+      settle(Fault.late(address, Math.round(millis)))
+    })
+    pending.add(settle)
+    send(redis, line).then(
+      (value) => settle({ _tag: "Value", value }),
+      (error) => settle(Fault.fromError(address, error))
+    )
+    return () => {
+      if (!open) return
+      forget()
+      if (connection.writableLength !== 0) drop(connection)
+    }
+  }
+
   return {
     address,
     isReady,
@@ -140,44 +203,23 @@ export const make = (redis: Redis, options: { readonly clock: Clock.Clock; reado
           Option.getOrElse(() => Fault.unreachable(address, lastError))
         )
       }),
+    call,
     exec: (lines, millis, given) =>
       Effect.callback((resume) => {
         const connection: Connection | undefined = given ?? redis.stream
+        const at = deadlines.in(millis)
         const replies: Array<Reply> = []
         let open = lines.length
-        const settle = (i: number, reply: Reply) => {
-          if (replies[i] !== undefined) return
-          replies[i] = reply
-          if (--open > 0) return
-          forget()
-          resume(Effect.succeed(replies))
-        }
-        const lose = (fault: Fault.Fault) => lines.forEach((_, i) => settle(i, fault))
-        // Not a timeout of the effect: that takes two more fibers, and as long as an answer.
-        const timer = setTimeout(() => {
-          drop(connection)
-          lose(Fault.late(address, Math.round(millis)))
-        }, Math.min(millis, maxDelay))
-        const forget = () => {
-          clearTimeout(timer)
-          pending.delete(lose)
-        }
-        pending.add(lose)
         // All of them leave in one packet, as far as they fit.
         if (lines.length > 1) connection?.cork()
-        lines.forEach((line, i) => {
-          // A client that is not ready would keep it, to send it when nobody waits for it any more.
-          if (!isReady() || redis.stream !== connection) return settle(i, Fault.gone(address))
-          send(redis, line).then(
-            (value) => settle(i, { _tag: "Value", value }),
-            (error) => settle(i, Fault.fromError(address, error))
-          )
-        })
+        const calls = lines.map((line, i) =>
+          call(line, millis, connection, (reply) => {
+            replies[i] = reply
+            if (--open === 0) resume(Effect.succeed(replies))
+          }, at)
+        )
         if (lines.length > 1) connection?.uncork()
-        return Effect.sync(() => {
-          forget()
-          if (open > 0 && connection?.writableLength !== 0) drop(connection)
-        })
+        return Effect.sync(() => calls.forEach((giveUp) => giveUp()))
       }),
     release: () => {
       for (const [event, listener] of Object.entries(listeners)) redis.off(event, listener)

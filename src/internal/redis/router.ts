@@ -4,12 +4,14 @@
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type { Redis, RedisOptions } from "ioredis"
+import type { Deadlines } from "../deadlines.ts"
 import type * as Fault from "./fault.ts"
 import type { Node } from "./node.ts"
 
 /** How connections are used. */
 export interface Connections {
   readonly clock: Clock.Clock
+  readonly deadlines: Deadlines
   /** How many milliseconds of an outage are waited out. */
   readonly patience: number
   /** The options in which a connection for subscriptions differs. */

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import type * as Fault from "./fault.ts"
-import type { Connection, Line, Node, Reply } from "./node.ts"
+import type { Connection, GiveUp, Line, Node, Reply } from "./node.ts"
 import type { Router } from "./router.ts"
 import type { Script } from "./script.ts"
 
@@ -51,9 +51,21 @@ export interface Options {
   readonly admit?: ((node: Node, millis: number) => Effect.Effect<Fault.Fault | undefined>) | undefined
 }
 
+/** Nothing comes before and nothing after. */
+export type Plain = Pick<Options, "millis" | "repeatable">
+
 export interface Runner {
   /** The outcomes of jobs, in their order. Never fails. */
   readonly run: (jobs: ReadonlyArray<Job>, options: Options) => Effect.Effect<ReadonlyArray<Outcome>>
+  /** Sends a job to its server and tells what came of it; `undefined` where there is no server that can be used now. */
+  readonly start: (job: Job, options: Plain, tell: (outcome: Outcome) => void) => GiveUp | undefined
+  /** Goes on with what was started, as long as it takes. */
+  readonly finish: (
+    job: Job,
+    options: Plain,
+    outcome: Outcome,
+    deadline: number
+  ) => Effect.Effect<ReadonlyArray<Outcome>>
 }
 
 /** How long to wait before trying again what a server could not do yet. */
@@ -77,7 +89,7 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     address: node.address,
     connection: node.connection(),
     reply,
-    followers: []
+    followers: none
   })
 
   const send = Effect.fnUntraced(function*(
@@ -248,26 +260,43 @@ export const make = (router: Router, clock: Clock.Clock): Runner => {
     return outcomes.map((outcome) => outcome!)
   })
 
+  const start: Runner["start"] = (job, { millis }, tell) => {
+    const node = router.peek(job.slot)
+    if (node === undefined) return undefined
+    const connection = node.connection()
+    return node.call(line(job, "evalsha"), millis, connection, (reply) => {
+      tell({ address: node.address, connection, reply, followers: none })
+    })
+  }
+
+  const finish: Runner["finish"] = (job, options, outcome, deadline) => {
+    const left = deadline - now()
+    const late = remedyOf(outcome.reply) !== "Load" && left <= options.millis * reserve
+    return !late && mends(outcome.reply, job, options)
+      ? runAll([job], { ...options, millis: Math.max(left, 1) })
+      : Effect.succeed([outcome])
+  }
+
   return {
+    start,
+    finish,
     run: (jobs, options) => {
       const [job] = jobs
-      const node = jobs.length === 1 && options.admit === undefined && options.followers === undefined
-        ? router.peek(job!.slot)
-        : undefined
-      if (node === undefined) return runAll(jobs, options)
+      if (jobs.length !== 1 || options.admit !== undefined || options.followers !== undefined) {
+        return runAll(jobs, options)
+      }
       // Most of the time there is nothing to sort, and nothing to be mended.
-      const deadline = now() + options.millis
-      const connection = node.connection()
-      return Effect.flatMap(node.exec([line(job!, "evalsha")], options.millis, connection), (replies) => {
-        const reply = replies[0]!
-        const late = remedyOf(reply) !== "Load" && deadline - now() <= options.millis * reserve
-        return !late && mends(reply, job!, options)
-          ? runAll(jobs, { ...options, millis: Math.max(deadline - now(), 1) })
-          : Effect.succeed([{ address: node.address, connection, reply, followers: [] }])
+      return Effect.callback((resume) => {
+        const deadline = now() + options.millis
+        const giveUp = start(job!, options, (outcome) => resume(finish(job!, options, outcome, deadline)))
+        if (giveUp === undefined) return resume(runAll(jobs, options))
+        return Effect.sync(giveUp)
       })
     }
   }
 }
+
+const none: ReadonlyArray<Reply> = []
 
 const remedyOf = (reply: Reply): Fault.Remedy["_tag"] | undefined =>
   reply._tag === "Fault" ? reply.remedy?._tag : undefined
