@@ -96,8 +96,8 @@ export const costs: Part = Effect.fnUntraced(function*(effort, stores) {
         many.at(-1)![1] / many[0]![1],
         "× the processor time of an update of one scope"
       ),
-      row("a state of 100 kB", 64, counted.encodes, "encodes a commit", most(1)),
-      row("a state of 100 kB", 64, counted.decodes, "decodes a commit", most(1)),
+      row("a state of 100 kB", 64, counted.encodes / counted.updates, "encodes an update of what it changed", most(1)),
+      row("a state of 100 kB", 64, counted.decodes / counted.updates, "decodes an update of what it changed", most(1)),
       row("a state of 100 kB", 64, counted.walked, "looks a commit at what did not change", most(0)),
       row("a state of 100 kB, plain schema", 64, plain.walked, "looks a commit at what did not change", most(0)),
       row("a state of 100 kB, plain schema", 64, plain.updates, "updates a commit"),
