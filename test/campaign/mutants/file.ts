@@ -92,5 +92,17 @@ export const file: ReadonlyArray<Mutant> = [
       "absent: now < head.since ? head.who : undefined"
     ]],
     killers: [{ test: "test/file/claims.test.ts", named: "are lost where they are not taken" }]
+  },
+  {
+    name: "file: a program that ends does not wait for the compaction that it began",
+    file: "src/FileDriver.ts",
+    edits: [["    yield* Effect.addFinalizer(() => compaction.settle)\n", ""]],
+    killers: [compaction]
+  },
+  {
+    name: "file: others that begin a compaction in vain put ours off for ever",
+    file: "src/internal/file/compaction.ts",
+    edits: [[" || garbage - mark > 2 * step", ""]],
+    killers: [compaction]
   }
 ]

@@ -57,7 +57,7 @@ export const redis: ReadonlyArray<Mutant> = [
   {
     name: "redis: nobody is told of a commit",
     file: script,
-    edits: [["local answer = pcall(publish, key, '')", "local answer = 1"]],
+    edits: [["local answer = pcall(publish, keys[i], '')", "local answer = 1"]],
     killers: [{ test: "test/RedisDriver.changes.test.ts", named: "are sent with each commit" }]
   },
   {
@@ -126,7 +126,19 @@ export const redis: ReadonlyArray<Mutant> = [
   {
     name: "redis: a turn can come before it is waited for",
     file: turn,
-    edits: [["    if (this.isFree) return whenever()\n", ""]],
+    edits: [["    if (others === undefined ? this.isFree : this.isFreeOfOthers) return whenever()\n", ""]],
+    killers: [turns]
+  },
+  {
+    name: "redis: who is never refused does not hear whom he keeps out",
+    file: "src/internal/redis/crowds.ts",
+    edits: [["heard: (keys) => keys.forEach(look)", "heard: () => {}"]],
+    killers: [{ test: "test/RedisDriver.turns.test.ts", named: "so far away" }]
+  },
+  {
+    name: "redis: who is far away takes his own late message for another turn",
+    file: turn,
+    edits: [["      this.unheardSince = undefined\n      return\n", "      this.unheardSince = undefined\n"]],
     killers: [turns]
   }
 ]
