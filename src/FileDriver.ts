@@ -11,8 +11,8 @@
  *
  * When most of it is garbage, a new journal takes its place at once, and beside the work a snapshot of what is current,
  * `snapshot-<n>-<id>.jsonl`, that of all older files. Commits and reads go on meanwhile. Where that fails, as on a full
- * disk, all stays as it was, and it is tried again when there is that much more garbage. `snapshot-0.jsonl` is the
- * first file of a directory and stays for ever.
+ * disk, or its process is killed, all stays as it was, and it is tried again when there is that much more garbage.
+ * `snapshot-0.jsonl` is the first file of a directory and stays for ever.
  *
  * A process that is killed at any point leaves nothing to clean up, and nobody waits for it. Stored data that is damaged
  * is reported with the file and the byte where it is, and nothing is written over it.

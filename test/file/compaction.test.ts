@@ -502,6 +502,27 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
       assert.deepStrictEqual(yield* a.read(["own", "theirs"]), [own, last])
     }))
 
+  it.effect("leaves few files open where everybody begins it and nobody comes to an end", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporaryDirectory
+      // For those who come later it is all the same whether it failed or its process was killed.
+      const vain: Faults = {
+        write: (path, proceed, bytes) => /snapshot-[1-9].*tmp$/.test(path) ? fails("ENOSPC") : proceed(bytes)
+      }
+      let last: Record | null = null
+      for (let i = 0; i < 80; i++) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const driver = yield* open({ directory, compactAt: 3000 }, vain)
+          last = yield* put(driver, "a", last, JSON.stringify("x".repeat(2000)))
+        })).pipe(Effect.provide(Logger.layer([])))
+      }
+      assert.isAbove(journals(directory).length, 4)
+      assert.isBelow(journals(directory).length, 20)
+      const driver = yield* open({ directory, compactAt: 3000 })
+      assert.deepStrictEqual(yield* get(driver, "a"), last)
+      yield* churn(driver, directory, last)
+    }))
+
   it.effect("is done by one process, where others find that it is due at the same moment", () =>
     Effect.gen(function*() {
       const chain = { base: { size: 0 }, sealed: [], journal: { size: 5000 }, records: { bytes: 0 } } as never as Chain

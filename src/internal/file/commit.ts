@@ -61,7 +61,7 @@ export const make = (options: {
     }
 
     // A transaction may be as long as many others together, so others get their turn between its parts, too.
-    const encode = Effect.fnUntraced(function*(waiting: ReadonlyArray<number>, { journal, records }: Chain) {
+    const encode = function*(waiting: ReadonlyArray<number>, { journal, records }: Chain) {
       const own: Array<Journal.Own> = []
       let moment = time.moment(records.moment.at)
       let encoded = 0
@@ -82,7 +82,7 @@ export const make = (options: {
         own.push({ line, bytes: Line.encode(line, states) })
       }
       return own
-    })
+    }
 
     // Refuses what is stale, but for what an earlier transaction of the batch may make current.
     const refuse = (waiting: ReadonlyArray<number>, { records }: Chain): ReadonlyArray<number> => {

@@ -40,7 +40,7 @@ export const make = (options: {
   // One at a time: what is frozen must not move.
   const semaphore = Semaphore.makeUnsafe(1)
   let running: Deferred.Deferred<void> | undefined
-  // How much garbage there was at our last attempt, and when somebody else went on with a new journal.
+  // How much garbage there was at the last attempt, and when somebody else went on with a new journal.
   let mark = 0
   let others = 0
   let base: Chain["base"] | undefined
@@ -50,7 +50,8 @@ export const make = (options: {
 
   const isDue = (chain: Chain): boolean => {
     const garbage = garbageOf(chain)
-    if (base !== chain.base) mark = others = 0
+    // Journals that are sealed already are an attempt of somebody else, who may be no more.
+    if (base !== chain.base) mark = others = chain.sealed.length === 0 ? 0 : Math.max(0, garbage - chain.journal.size)
     else if (journal !== chain.journal) others = garbage
     base = chain.base
     journal = chain.journal

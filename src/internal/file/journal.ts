@@ -164,7 +164,7 @@ export const open = Effect.fnUntraced(function*(options: {
   })
 
   /** Appends lines, and says whether they are there as they were given, one behind the other. */
-  const write = Effect.fnUntraced(function*(lines: ReadonlyArray<Uint8Array>) {
+  const write = function*(lines: ReadonlyArray<Uint8Array>) {
     let whole = true
     for (let rest = lines; rest.length > 0;) {
       const bytes = concat(rest)
@@ -183,7 +183,7 @@ export const open = Effect.fnUntraced(function*(options: {
       rest = rest.slice(ended)
     }
     return { whole }
-  })
+  }
 
   const look = fs.stat(path).pipe(
     Effect.map(({ dev, ino, size }) => ({
@@ -195,22 +195,21 @@ export const open = Effect.fnUntraced(function*(options: {
   )
 
   /** Finds own lines that were appended, and says whether they are in their place. */
-  const find = Effect.fnUntraced(function*(own: ReadonlyArray<Own>, whole: boolean, seen: Seen, until: () => boolean) {
-    const found = yield* look
-    const length = own.reduce((length, { bytes }) => length + bytes.length, 0)
-    if (!whole || position > size || found.size !== size + length || !found.inPlace) {
-      yield* readOn(seen, until)
-      return found.inPlace
-    }
-    // Nobody else has written, so what stands there need not be read.
-    for (const { bytes, line } of own) {
-      const at = size + 1
-      size += bytes.length
-      apply(line, at, bytes.length - 2, seen)
-    }
-    position = answered = size
-    return true
-  })
+  const find = (own: ReadonlyArray<Own>, whole: boolean, seen: Seen, until: () => boolean) =>
+    Effect.flatMap(look, (found) => {
+      const length = own.reduce((length, { bytes }) => length + bytes.length, 0)
+      if (!whole || position > size || found.size !== size + length || !found.inPlace) {
+        return Effect.as(readOn(seen, until), found.inPlace)
+      }
+      // Nobody else has written, so what stands there need not be read.
+      for (const { bytes, line } of own) {
+        const at = size + 1
+        size += bytes.length
+        apply(line, at, bytes.length - 2, seen)
+      }
+      position = answered = size
+      return Effect.succeed(true)
+    })
 
   const opened = yield* Effect.mapError(file.stat, failed).pipe(
     Effect.tap(() => readOn()),
@@ -242,7 +241,10 @@ export const open = Effect.fnUntraced(function*(options: {
       return firstDamage < Infinity
     },
     readOn,
-    append: (lines) => Effect.map(write(lines), ({ failure }) => failure),
+    append: Effect.fnUntraced(function*(lines) {
+      const { failure } = yield* write(lines)
+      return failure
+    }),
     land: Effect.fnUntraced(function*(own, seen, until): Effect.fn.Return<Landing, Fault.Fault> {
       const { failure, whole } = yield* write(own.map(({ bytes }) => bytes))
       if (failure !== undefined) {

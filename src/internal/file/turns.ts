@@ -1,5 +1,5 @@
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
 
 /**
@@ -23,14 +23,12 @@ export const make = (): Turns => {
     take: <A, E>(operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, E>, E>) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(restore(semaphore.take(1)), () => {
-          const done = Deferred.makeUnsafe<A, E>()
           let awaited = true
           return Effect.suspend(() => operation(() => awaited)).pipe(
             Effect.ensuring(semaphore.release(1)),
             Effect.flatten,
-            Effect.onExit((exit) => Effect.sync(() => Deferred.doneUnsafe(done, exit))),
             Effect.forkDetach({ startImmediately: true, uninterruptible: true }),
-            Effect.andThen(restore(Deferred.await(done))),
+            Effect.flatMap((running) => restore(Fiber.join(running))),
             Effect.onInterrupt(() =>
               Effect.sync(() => {
                 awaited = false
