@@ -57,9 +57,10 @@ export const make = ({ deadlines, table }: {
       const end = (outcome: Verdict | Fault.Fault | undefined, good: boolean): void => {
         if (over) return
         over = true
-        deadlines.end(entry)
         if (connection !== undefined) lender.giveBack(connection, good, deadline)
+        // First: the next call may follow from it, and goes on with the same timer.
         resume(Effect.succeed(outcome))
+        deadlines.end(entry)
       }
       const entry = deadlines.begin(deadline, () => end({ ...Retry.timeout, inDoubt: sent }, false))
 

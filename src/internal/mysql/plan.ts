@@ -81,10 +81,10 @@ export const packet = (tables: Tables, items: ReadonlyArray<Item>): Packet => {
   }
   for (const item of blocks) parts.push({ part: Block.make(table, item.transaction, bound), items: [item] })
 
-  const names = Sql.sorted(met.keys())
+  const names = () => Sql.sorted(met.keys())
   const creates = all.some(({ expected }) => expected === null)
   // One statement locks its rows in order by itself. What a creation of one scope makes room for, it fills.
-  const before = creates ? [Lock.places(table, names)] : blocks.length > 0 ? [Lock.rows(table, names)] : []
+  const before = creates ? [Lock.places(table, names())] : blocks.length > 0 ? [Lock.rows(table, names())] : []
   const unfilled = creates ? all.filter(({ expected }) => blocks.length > 0 || expected !== null) : []
   const expiring = all.filter(Expiring.doesExpire)
   const statements = [

@@ -26,15 +26,33 @@ const reveal = (secret: string | Redacted.Redacted<string>): string =>
 const retryStrategy = (times: number): number => Math.min(25 * 2 ** Math.min(times, 10), 1_000)
 
 /** How connections are made, unless other options say otherwise. */
-const connection = (millis: number, silence = 0): RedisOptions => ({
+const connection = (millis: number): RedisOptions => ({
   retryStrategy,
   connectTimeout: millis,
-  // One that takes connections and then says nothing. It is longer than any answer may take: who waits for one is the
-  // first to know, and says what it means.
-  socketTimeout: millis + silence + 100,
   disconnectTimeout: 500,
   sentinelCommandTimeout: millis
 })
+
+/**
+ * Where ioredis sends commands of its own also later. It is longer than any answer may take: who waits for one is the first
+ * to know, and says what it means.
+ */
+const watched = (millis: number, silence = 0): RedisOptions => ({
+  ...connection(millis),
+  socketTimeout: millis + silence + 100
+})
+
+/**
+ * Gives up a connection that was taken, and on which nothing is said then. Once it is ready we alone send commands, and
+ * who does waits for the answer: a timer of ioredis for each, too, would be felt.
+ */
+const greet = (redis: Redis, millis: number): void => {
+  redis.on("connect", () => {
+    const { stream } = redis
+    stream.setTimeout(millis, () => stream.destroy())
+  })
+  redis.on("ready", () => redis.stream.setTimeout(0))
+}
 
 /**
  * What must not be otherwise. Nothing is kept to be sent later, by a client that has no connection or has lost it: it
@@ -64,7 +82,7 @@ const fix = (options: RedisOptions) => ({ ...options, ...fixed }) as Legacy<Redi
 /** What differs on a connection for subscriptions: these are made again by us, since hints follow from it. */
 export const subscriber = (millis: number): RedisOptions =>
   fix({
-    ...connection(millis),
+    ...watched(millis),
     autoResubscribe: false,
     maxRetriesPerRequest: null,
     lazyConnect: false
@@ -106,14 +124,13 @@ const checked = (url: string): string => {
 type NodeOptions = Legacy<NonNullable<ClusterOptions["redisOptions"]>>
 
 const construct = (options: Options, millis: number, silence: number): Redis | Cluster => {
-  const made = connection(millis, silence)
   const { client } = options
   if (client !== undefined) {
     return client.isCluster
       ? (client as Cluster).duplicate([], {
-        redisOptions: fix({ ...(client as Cluster).options.redisOptions, ...made }) as NodeOptions
+        redisOptions: fix({ ...(client as Cluster).options.redisOptions, ...watched(millis, silence) }) as NodeOptions
       })
-      : (client as Redis).duplicate(fix(made))
+      : (client as Redis).duplicate({ ...fix(connection(millis)), socketTimeout: undefined })
   }
   if (options.cluster !== undefined) {
     return new Cluster(options.cluster.map((node) => typeof node === "string" ? checked(node) : node), {
@@ -121,7 +138,7 @@ const construct = (options: Options, millis: number, silence: number): Redis | C
       clusterRetryStrategy: retryStrategy,
       ...options.clusterOptions,
       redisOptions: fix({
-        ...made,
+        ...watched(millis, silence),
         ...credentials(options),
         ...options.redis,
         ...options.clusterOptions?.redisOptions
@@ -129,7 +146,7 @@ const construct = (options: Options, millis: number, silence: number): Redis | C
     })
   }
   const settings = fix({
-    ...made,
+    ...connection(millis),
     ...credentials(options),
     ...(options.sentinels === undefined ? {} : { sentinels: [...options.sentinels] }),
     ...(options.name === undefined ? {} : { name: options.name }),
@@ -174,6 +191,7 @@ export const open = (options: Options, millis: number, silence: number) =>
         const client = construct(options, millis, silence)
         // Without a listener ioredis prints every error. What matters of them is in the errors of the calls.
         client.on("error", () => {})
+        if (!client.isCluster) greet(client as Redis, millis)
         return client
       },
       catch: (cause) =>
