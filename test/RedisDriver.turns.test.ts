@@ -176,6 +176,32 @@ describe("writers of one scope in Redis", () => {
       assert.deepStrictEqual(yield* channels(server.port), [`${prefix}shared`])
     }))
 
+  it.live("are there only once one is asked for, whoever listens to everything", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server)
+      const one = writerOf(yield* open(Effect.succeed(redis)), "shared")
+      yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const monitor = new Redis(server.port)
+          await monitor.psubscribe("*")
+          return monitor
+        }),
+        (monitor) => Effect.sync(() => monitor.disconnect())
+      )
+      yield* until(
+        "it listens",
+        Effect.andThen(
+          one.update,
+          Effect.map(channels(server.port), (channels) => channels.includes(`${prefix}shared turns`))
+        )
+      )
+      assert.strictEqual(redis.lane!("shared"), "")
+      assert.deepStrictEqual(yield* channels(server.port), [`${prefix}shared turns`])
+      yield* server.call("publish", `${prefix}shared turns`, "somebody")
+      yield* until("it has turns", Effect.map(one.update, () => redis.lane!("shared") !== ""))
+    }))
+
   it.live("compete with those that know nothing of turns", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
