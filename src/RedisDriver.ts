@@ -182,12 +182,11 @@ export interface Options extends Settings {
  */
 export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Scope.Scope> = Effect.fnUntraced(
   function*(options: Options = {}) {
-    const clock = yield* Clock.Clock
     const millis = millisOf(options)
     const wait = Wait.make(options)
     const scripts = yield* Script.make
     const prefix = Client.keyPrefix(options) + (options.prefix ?? "effect-scoped:")
-    const now = () => clock.currentTimeMillisUnsafe()
+    const now = steady(yield* Clock.Clock)
     const fork = yield* Background.make
     // Servers are real, whatever clock the program goes by.
     const deadlines = new Deadlines({
@@ -197,11 +196,11 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     })
     const connect = Effect.gen(function*() {
       const client = yield* Client.open(options, millis, 2 * wait.millis)
-      const connections = { clock, deadlines, patience: millis / 2, subscriber: Client.subscriber(millis) }
+      const connections = { now, deadlines, patience: millis / 2, subscriber: Client.subscriber(millis) }
       const router = yield* client.isCluster
         ? RedisCluster.make(client as Cluster, connections)
         : Single.make(client as Redis, connections)
-      return { router, runner: Runner.make(router, clock), prefix, millis }
+      return { router, runner: Runner.make(router, now), prefix, millis }
     })
     const writing = yield* connect
     // While a connection waits for replicas, nothing else is done on it.
