@@ -202,6 +202,21 @@ describe("writers of one scope in Redis", () => {
       yield* until("it has turns", Effect.map(one.update, () => redis.lane!("shared") !== ""))
     }))
 
+  it.live(
+    "are not waited for by who writes a scope of the same name in another database",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* redisServer()
+        const url = (db: number) => ({ url: `${server.url}/${db}` })
+        const crowd = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server, url(1)))))
+        const redis = yield* driver(server, url(2))
+        const other = writerOf(yield* open(Effect.succeed(redis)), "shared")
+        yield* Effect.raceFirst(compete(crowd, 1_000), Effect.forever(other.update))
+        assert.strictEqual(redis.lane!("shared"), "")
+      }),
+    60_000
+  )
+
   it.live("compete with those that know nothing of turns", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()

@@ -57,8 +57,11 @@ export const make = Effect.fnUntraced(function*(env: {
   readonly router: Router
   readonly prefix: string
   readonly millis: number
+  readonly database: number
 }) {
   const { millis, prefix, router } = env
+  // All databases of a server have their channels in common.
+  const channelOf = (key: string): string => env.database === 0 ? `${key} turns` : `${key} turns of ${env.database}`
   const patience = millis / 4
   const scope = yield* Effect.scope
   const me = yield* newName
@@ -252,7 +255,5 @@ export const make = Effect.fnUntraced(function*(env: {
 })
 
 const newName = Effect.map(WebCrypto, (crypto) => Base64Url.encode(crypto.getRandomValues(new Uint8Array(8))))
-
-const channelOf = (key: string): string => `${key} turns`
 
 const byName = (one: Write, other: Write): number => one.name < other.name ? -1 : 1
