@@ -14,7 +14,7 @@
  * change is seen also where the hint of it got lost.
  *
  * Processes that are busy on the same scope take turns: who was refused twice in a row asks for one on a channel beside the
- * scope (named like its key, followed by ` turns`), and whoever has it hands on after a few milliseconds, on a channel of
+ * scope (named like its key, followed by ` turns`, and by the database unless it is 0), and whoever has it hands on after a few milliseconds, on a channel of
  * whoever is next (followed by his name). That is advice, stored nowhere. Who is held up loses his turn, and where
  * `PUBLISH` or `SUBSCRIBE` is not permitted, writers compete. A process listens, on one connection more, only while it is
  * in somebody's way.
@@ -182,12 +182,11 @@ export interface Options extends Settings {
  */
 export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Scope.Scope> = Effect.fnUntraced(
   function*(options: Options = {}) {
-    const clock = yield* Clock.Clock
     const millis = millisOf(options)
     const wait = Wait.make(options)
     const scripts = yield* Script.make
     const prefix = Client.keyPrefix(options) + (options.prefix ?? "effect-scoped:")
-    const now = () => clock.currentTimeMillisUnsafe()
+    const now = steady(yield* Clock.Clock)
     const fork = yield* Background.make
     // Servers are real, whatever clock the program goes by.
     const deadlines = new Deadlines({
@@ -197,11 +196,12 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     })
     const connect = Effect.gen(function*() {
       const client = yield* Client.open(options, millis, 2 * wait.millis)
-      const connections = { clock, deadlines, patience: millis / 2, subscriber: Client.subscriber(millis) }
+      const connections = { now, deadlines, patience: millis / 2, subscriber: Client.subscriber(millis) }
       const router = yield* client.isCluster
         ? RedisCluster.make(client as Cluster, connections)
         : Single.make(client as Redis, connections)
-      return { router, runner: Runner.make(router, clock), prefix, millis }
+      const database = client.isCluster ? 0 : (client as Redis).options.db ?? 0
+      return { router, runner: Runner.make(router, now), prefix, millis, database }
     })
     const writing = yield* connect
     // While a connection waits for replicas, nothing else is done on it.

@@ -1,6 +1,6 @@
 /** Servers that crash, hang and are cut off. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { Redis } from "ioredis"
 import * as Scoped from "../src/Scoped.ts"
 import { DriverError } from "../src/ScopedError.ts"
@@ -148,6 +148,32 @@ describe("a Redis server", { concurrent: true }, () => {
           Effect.retry(soon)
         )
       )
+    }))
+
+  it.live("that answers what it never should applies the update once", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      wire.replace = (answer) => answer.toString("latin1") === ":1\r\n" ? Buffer.from("$-1\r\n") : answer
+      assert.strictEqual(yield* Effect.provide(increment(counter("a")), layer(wire.port)), 1)
+      assert.strictEqual(yield* stored(server, "a"), 1)
+    }))
+
+  it.live("that takes no writes fails them in time, although somebody sets the clock back", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      yield* server.call("replicaof", "127.0.0.1", yield* freePort)
+      const real = yield* Clock.Clock
+      let back = 0
+      const clock: Clock.Clock = Object.assign(Object.create(real), {
+        currentTimeMillisUnsafe: () => real.currentTimeMillisUnsafe() - back
+      })
+      const redis = yield* Effect.provideService(driver(server, { timeout }), Clock.Clock, clock)
+      const running = yield* Effect.forkChild(refusal(redis, create("a")), { startImmediately: true })
+      yield* Effect.sleep("200 millis")
+      back = 3_600_000
+      const error = yield* Effect.timeout(Fiber.join(running), "5 seconds")
+      says(error, "Forbidden", "READONLY")
     }))
 
   it.live("that is not there fails every call, and is used once it is", () =>

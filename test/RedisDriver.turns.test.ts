@@ -176,6 +176,47 @@ describe("writers of one scope in Redis", () => {
       assert.deepStrictEqual(yield* channels(server.port), [`${prefix}shared`])
     }))
 
+  it.live("are there only once one is asked for, whoever listens to everything", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const redis = yield* driver(server)
+      const one = writerOf(yield* open(Effect.succeed(redis)), "shared")
+      yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const monitor = new Redis(server.port)
+          await monitor.psubscribe("*")
+          return monitor
+        }),
+        (monitor) => Effect.sync(() => monitor.disconnect())
+      )
+      yield* until(
+        "it listens",
+        Effect.andThen(
+          one.update,
+          Effect.map(channels(server.port), (channels) => channels.includes(`${prefix}shared turns`))
+        )
+      )
+      assert.strictEqual(redis.lane!("shared"), "")
+      assert.deepStrictEqual(yield* channels(server.port), [`${prefix}shared turns`])
+      yield* server.call("publish", `${prefix}shared turns`, "somebody")
+      yield* until("it has turns", Effect.map(one.update, () => redis.lane!("shared") !== ""))
+    }))
+
+  it.live(
+    "are not waited for by who writes a scope of the same name in another database",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* redisServer()
+        const url = (db: number) => ({ url: `${server.url}/${db}` })
+        const crowd = yield* Effect.all(Array.from({ length: 3 }, () => writer(driver(server, url(1)))))
+        const redis = yield* driver(server, url(2))
+        const other = writerOf(yield* open(Effect.succeed(redis)), "shared")
+        yield* Effect.raceFirst(compete(crowd, 1_000), Effect.forever(other.update))
+        assert.strictEqual(redis.lane!("shared"), "")
+      }),
+    60_000
+  )
+
   it.live("compete with those that know nothing of turns", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()

@@ -20,6 +20,8 @@ export interface Proxy {
   delay: number
   /** Called with what the server answers. When it gives `false`, the answer is dropped and the connection cut. */
   inspect: (answer: Buffer) => boolean
+  /** What arrives instead of what the server answers. */
+  replace: (answer: Buffer) => Buffer
   /** Called with what the client asks. */
   overhear: (question: Buffer) => void
   /** Cuts all connections. */
@@ -47,7 +49,8 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
         self.overhear(data)
         if (fate !== "dead") upstream.write(data)
       })
-      upstream.on("data", (data) => {
+      upstream.on("data", (answer) => {
+        const data = self.replace(answer)
         if (self.mode === "dead" || self.mode === "deaf") fate ??= self.mode
         if (fate !== undefined) return
         if (!self.inspect(data)) return end()
@@ -63,6 +66,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
       mode: "open",
       delay: 0,
       inspect: () => true,
+      replace: (answer) => answer,
       overhear: () => {},
       cut: () => {
         for (const [client, upstream] of pairs) {

@@ -310,6 +310,30 @@ describe("turns", () => {
     crowd.close()
   })
 
+  it("are not spoiled by anybody who counts terms up to the last", () => {
+    const crowd = new Crowd(4, soon)
+    crowd.during(500)
+    const before = sum(crowd.during(4_000).commits)
+    for (const number of [2 ** 40 - 1, 2 ** 39 - 1, 2 ** 39, 2 ** 40 - 1]) {
+      for (const { turn } of crowd.writers) turn.hear(decode(`x:${number} x`))
+      crowd.during(2_000)
+      assert.isAbove(sum(crowd.during(4_000).commits), 0.9 * before)
+    }
+    crowd.close()
+  })
+
+  it("are handed on to no more of those who are not there than a crowd may have", () => {
+    const queueOf = (size: number) => Array.from({ length: size }, (_, i) => writer(`n${i}`))
+    const heardOf = (size: number) => {
+      const message = decode(
+        encode({ _tag: "Queue", from: writer("x"), term: { number: 1, by: "x" }, queue: queueOf(size) })
+      )
+      return message._tag === "Queue" ? message.queue : []
+    }
+    assert.deepStrictEqual(heardOf(300), queueOf(300))
+    assert.isBelow(heardOf(100_000).length, 2_000)
+  })
+
   it("are one at a time again after two had it", () => {
     const crowd = new Crowd(6, soon)
     crowd.during(300)

@@ -95,7 +95,7 @@ export type Answer = "Committed" | ReadonlyArray<Told> | Fault.Fault
 
 /** Whether all is committed, and all hints are sent. */
 export const isPlain = (reply: unknown): boolean =>
-  reply === 1 || typeof (reply as ReadonlyArray<unknown>)[0] === "number"
+  reply === 1 || (Array.isArray(reply) && typeof reply[0] === "number")
 
 /** The keys of a plain reply whose hints somebody heard. */
 export const heard = (reply: unknown, { keys }: Chunk): ReadonlyArray<string> =>

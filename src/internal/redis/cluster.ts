@@ -19,7 +19,7 @@ export const make = Effect.fnUntraced(function*(cluster: Cluster, options: Conne
   const strangers = new Map<string, Redis>()
   /** Servers that were away for as long as anybody was ready to wait, and that nobody has replaced since. */
   const lost = new Set<string>()
-  const now = () => options.clock.currentTimeMillisUnsafe()
+  const { now } = options
   let lastError: Error | undefined
   let closed = false
 

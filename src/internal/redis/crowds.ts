@@ -4,7 +4,8 @@
  *
  * Who is never refused asks for nothing, and yet has to hear those whom he keeps out. So these listen to the hints of his
  * commits as well, and the answer to a commit tells that somebody does. It may be somebody who watches: so he has a look
- * now and then whether anybody listens on the channel for turns.
+ * now and then whether anybody listens on the channel for turns, and then listens there himself for a while. It may be
+ * somebody who listens to everything: so there are turns only once one is asked for.
  */
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
@@ -56,8 +57,11 @@ export const make = Effect.fnUntraced(function*(env: {
   readonly router: Router
   readonly prefix: string
   readonly millis: number
+  readonly database: number
 }) {
   const { millis, prefix, router } = env
+  // All databases of a server have their channels in common.
+  const channelOf = (key: string): string => env.database === 0 ? `${key} turns` : `${key} turns of ${env.database}`
   const patience = millis / 4
   const scope = yield* Effect.scope
   const me = yield* newName
@@ -66,7 +70,10 @@ export const make = Effect.fnUntraced(function*(env: {
   const now = steady(machine)
   const crowds = new Map<string, Crowd>()
   const listeners = new Map<string, Turn>()
+  /** Where we listen whether anybody asks for turns at a scope that has none, and since when. */
+  const ears = new Map<string, { readonly name: string; readonly since: number }>()
   const lanes = Array.from({ length: most }, (_, i) => `turns ${i}`)
+  let listening = false
   let subscriptions: Subscriptions.Subscriptions | undefined
   let sharded = router.clustered
   yield* Effect.addFinalizer(() => Effect.sync(() => crowds.forEach(({ turn }) => turn.forget())))
@@ -91,6 +98,7 @@ export const make = Effect.fnUntraced(function*(env: {
       for (const channel of channels) listeners.delete(channel)
       lanes.push(lane)
     }
+    for (const [channel, { since }] of ears) if (now() - since >= idle) ears.delete(channel)
   }
 
   const listen = Subscriptions.make({
@@ -100,12 +108,15 @@ export const make = Effect.fnUntraced(function*(env: {
     *wanted() {
       sweep()
       yield* listeners.keys()
+      yield* ears.keys()
       for (const { key, turn } of crowds.values()) if (now() - turn.overtakenAt < remembered) yield key
     },
     began: () => {},
     heard: (channel, message) => {
       // A hint of a scope that is named like this channel.
-      if (message !== "") listeners.get(channel)?.hear(decode(message))
+      if (message === "") return
+      const turn = listeners.get(channel) ?? openAt(channel)
+      turn?.hear(decode(message))
     },
     // Then there are no turns.
     fail: () => {},
@@ -116,6 +127,12 @@ export const make = Effect.fnUntraced(function*(env: {
       subscriptions = made
     })
   )
+
+  const attend = (): void => {
+    if (listening) return subscriptions?.wake()
+    listening = true
+    run(listen)
+  }
 
   const open = (name: string): Crowd | undefined => {
     const lane = lanes.pop()
@@ -139,9 +156,14 @@ export const make = Effect.fnUntraced(function*(env: {
     const crowd: Crowd = { turn, key, channels: [all, `${all} ${me}`], lane }
     crowds.set(name, crowd)
     for (const channel of crowd.channels) listeners.set(channel, turn)
-    if (crowds.size > 1 || subscriptions !== undefined) subscriptions?.wake()
-    else run(listen)
+    ears.delete(all)
+    attend()
     return crowd
+  }
+
+  const openAt = (channel: string): Turn | undefined => {
+    const ear = ears.get(channel)
+    return ear && open(ear.name)?.turn
   }
 
   /** The crowds that a batch concerns, and whether it claims a turn there; new ones where it does. */
@@ -167,11 +189,14 @@ export const make = Effect.fnUntraced(function*(env: {
       looks.delete(key)
     }
     const name = key.slice(prefix.length)
-    if (looks.has(key) || looks.size === mostLooks || crowds.has(name)) return
+    const channel = channelOf(key)
+    if (looks.has(key) || looks.size === mostLooks || crowds.has(name) || ears.has(channel)) return
     looks.set(key, now())
     // Where somebody watches a scope that is named like the channel, this is a hint, and true enough.
-    publish(channelOf(key), "", (listeners) => {
-      if (listeners > 0 && !crowds.has(name)) open(name)
+    publish(channel, "", (listeners) => {
+      if (listeners === 0 || crowds.has(name)) return
+      ears.set(channel, { name, since: now() })
+      attend()
     })
   }
 
@@ -230,7 +255,5 @@ export const make = Effect.fnUntraced(function*(env: {
 })
 
 const newName = Effect.map(WebCrypto, (crypto) => Base64Url.encode(crypto.getRandomValues(new Uint8Array(8))))
-
-const channelOf = (key: string): string => `${key} turns`
 
 const byName = (one: Write, other: Write): number => one.name < other.name ? -1 : 1

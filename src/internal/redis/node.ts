@@ -1,7 +1,6 @@
 /**
  * One connection to one server: waits until it can be used, sends, and gives every command an outcome.
  */
-import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Command, type Redis } from "ioredis"
@@ -75,15 +74,14 @@ const refusesDatabase = (error: Error): boolean =>
 const nothing = () => {}
 
 export const make = (redis: Redis, options: {
-  readonly clock: Clock.Clock
+  readonly now: () => number
   readonly patience: number
   readonly deadlines: Deadlines
 }): Node => {
-  const { deadlines } = options
+  const { deadlines, now } = options
   const address = addressOf(redis)
   const pending = new Set<(fault: Fault.Fault) => void>()
   const waiting = new Set<(fault: Fault.Fault | undefined) => void>()
-  const now = () => options.clock.currentTimeMillisUnsafe()
   let lastError: Error | undefined
   let wasReady = redis.status === "ready"
   let downSince = now()

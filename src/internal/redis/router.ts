@@ -1,7 +1,6 @@
 /**
  * Which server has which key.
  */
-import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type { Redis, RedisOptions } from "ioredis"
 import type { Deadlines } from "../deadlines.ts"
@@ -10,7 +9,7 @@ import type { Node } from "./node.ts"
 
 /** How connections are used. */
 export interface Connections {
-  readonly clock: Clock.Clock
+  readonly now: () => number
   readonly deadlines: Deadlines
   /** How many milliseconds of an outage are waited out. */
   readonly patience: number

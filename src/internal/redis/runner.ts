@@ -2,7 +2,6 @@
  * Runs scripts where their keys are: finds the server, follows the keys when they move, and comes again when a server
  * says that it cannot yet. Ends in time.
  */
-import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -74,9 +73,7 @@ const pause = 25
 /** Which part of its time a call keeps for the answer: what is sent too late is in doubt without need. */
 const reserve = 1 / 4
 
-export const make = (router: Router, clock: Clock.Clock): Runner => {
-  const now = () => clock.currentTimeMillisUnsafe()
-
+export const make = (router: Router, now: () => number): Runner => {
   const line = ({ args, keys, script }: Job, how: "evalsha" | "eval"): Line => [
     how,
     how === "evalsha" ? script.sha : script.text,

@@ -6,7 +6,7 @@
  * the message: it is stored nowhere. A message that is lost costs a moment, and none is ever needed for a commit to be
  * right.
  */
-import { isLater, type Message, mostNeeds, type Term, type Writer } from "./turnMessage.ts"
+import { after, isLater, type Message, mostNeeds, type Term, type Writer } from "./turnMessage.ts"
 
 /**
  * A turn lasts for so many milliseconds and so many commits, whichever takes longer: where the way to the server is long,
@@ -245,7 +245,7 @@ export class Turn {
 
   private beginTerm(queue: ReadonlyArray<Writer>): void {
     this.heardAt = this.now()
-    this.term = { number: this.term.number + 1, by: this.me }
+    this.term = { number: after(this.term.number), by: this.me }
     this.tell(queue)
     this.set(queue)
   }

@@ -9,11 +9,18 @@ export interface Term {
   readonly by: string
 }
 
-export const isLater = (one: Term, other: Term): boolean =>
-  one.number > other.number || (one.number === other.number && one.by > other.by)
-
-/** Numbers of terms begin with 1; nobody counts as far as this. */
+/** Numbers of terms begin with 1, and nobody counts as far as this. Whoever says that he did does not get ahead of all. */
 const mostTerms = 2 ** 40
+
+export const isLater = (one: Term, other: Term): boolean => {
+  const ahead = (one.number - other.number + mostTerms) % mostTerms
+  return ahead === 0 ? one.by > other.by : ahead < mostTerms / 2
+}
+
+export const after = (number: number): number => number % (mostTerms - 1) + 1
+
+/** How many characters of a message are heeded: a crowd has some hundreds of writers. */
+const longest = 2 ** 13
 
 /** Nobody is waited for who needs more milliseconds. */
 export const mostNeeds = 500
@@ -45,7 +52,8 @@ export const encode = (message: Message): string => {
   return `${from}:${[term.number, term.by, ...queue.map(toText)].join(" ")}`
 }
 
-export const decode = (text: string): Message => {
+export const decode = (message: string): Message => {
+  const text = message.slice(0, longest)
   const colon = text.indexOf(":")
   const from = toWriter(colon === -1 ? text : text.slice(0, colon))
   const [digits = "", by = "", ...queue] = colon === -1 ? [] : text.slice(colon + 1).split(" ")
