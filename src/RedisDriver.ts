@@ -14,10 +14,10 @@
  * change is seen also where the hint of it got lost.
  *
  * Processes that are busy on the same scope take turns: who was refused twice in a row asks for one on a channel beside the
- * scope (named like its key, followed by ` turns`, and by the database unless it is 0), and whoever has it hands on after a few milliseconds, on a channel of
- * whoever is next (followed by his name). That is advice, stored nowhere. Who is held up loses his turn, and where
- * `PUBLISH` or `SUBSCRIBE` is not permitted, writers compete. A process listens, on one connection more, only while it is
- * in somebody's way.
+ * scope (named like its key, followed by ` turns`, and by the database unless it is 0), and whoever has it hands on after a
+ * few milliseconds, on a channel of whoever is next (followed by his name). That is advice, stored nowhere. Who is held up
+ * loses his turn, and where `PUBLISH` or `SUBSCRIBE` is not permitted, writers compete. A process listens, on one
+ * connection more, only while it is in somebody's way, or may be: where somebody listens to the hints of its commits.
  *
  * No script of this driver keeps the server for long: large states are read one after the other, or at most 2 MiB of
  * them at a time. Only those that must be told as of one moment, and change faster than that, are read in larger parts.

@@ -168,7 +168,8 @@ export const make = (env: {
       }
     }
     if (alone.length > 0) {
-      const outcomes = yield* runner.run(alone.map(jobOf), options)
+      const left = Math.min(Math.max(deadline - env.now(), 1), options.millis)
+      const outcomes = yield* runner.run(alone.map(jobOf), { ...options, millis: left })
       for (const [i, chunk] of alone.entries()) yield* settle(answers, refusals, batch, chunk, outcomes[i]!)
     }
     if (refusals.length > 0) {
