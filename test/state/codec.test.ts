@@ -390,3 +390,43 @@ it("one codec serves a schema", () => {
   const schema = Schema.Struct({ n: Schema.Int })
   assert.strictEqual(Codec.of(schema), Codec.of(schema))
 })
+
+describe("a member of a union that another one would take, too, less some of its keys", () => {
+  const loose = (b: Schema.Codec<unknown, unknown>): Schema.Codec<unknown, unknown> =>
+    Schema.Union([Schema.Struct({ a: Schema.optionalKey(b) }), Schema.Struct({ b })])
+
+  it("is still the same when something beside it changes after it was read", () => {
+    for (const [type, value] of [[Schema.Int, 1], [Schema.BigInt, 1n], [Schema.Date, new Date(1)]] as const) {
+      const schema = Schema.Struct({ n: Schema.Int, part: loose(type) })
+      const written = text(ok(hold(schema, { n: 1, part: { b: value } })))
+      const read = ok(Codec.of(schema).read(written))
+      assert.deepStrictEqual(read.view(), { n: 1, part: { b: value } })
+      const next = ok(Codec.of(schema).accept({ ...read.view() as object, n: 2 }, read))
+      assert.strictEqual(text(next), written.replace(`"n":1`, `"n":2`))
+      assert.strictEqual(next.bytes, Buffer.byteLength(text(next)))
+      assert.deepStrictEqual(next.view(), { n: 2, part: { b: value } })
+    }
+  })
+
+  it("is read as the one that has all of the keys", () => {
+    const schema = Schema.Chunk(Schema.Union([
+      Schema.Struct({ a: Schema.optionalKey(Schema.Int) }),
+      Schema.Chunk(Schema.Int)
+    ]))
+    const held = ok(hold(schema, Chunk.of(Chunk.of(1))))
+    assert.strictEqual(text(held), "[[1]]")
+    assert.deepStrictEqual(ok(Codec.of(schema).read("[[1]]")).view(), Chunk.of(Chunk.of(1)))
+  })
+})
+
+it("not-a-number that is written as something else is not taken for a change", () => {
+  const schema = Schema.Struct({
+    n: Schema.Int,
+    x: Schema.String.pipe(Schema.decodeTo(Schema.Number, {
+      decode: SchemaGetter.transform((text: string) => Number(text)),
+      encode: SchemaGetter.transform((n: number) => String(n))
+    }))
+  })
+  const held = ok(hold(schema, { n: 1, x: Number.NaN }))
+  assert.strictEqual(ok(Codec.of(schema).accept({ n: 1, x: Number.NaN }, held)), held)
+})

@@ -173,7 +173,9 @@ class Translator implements Writer {
   /** Decodes a JSON value and finds the keys in it that the schema does not know. */
   #decodeAll(json: unknown): Result.Result<Decoded, Fault> {
     if (take(this.#json, json, none, { bytes: 0, limit: Infinity, mode: "look" }) !== refused) {
-      return decoded(this.#decode(json), json, undefined)
+      // Of the members of a union the first that fits is read, whatever it leaves out. One may fit exactly.
+      const exit = this.#decodeExactly(json)
+      return decoded(Exit.isSuccess(exit) ? exit : this.#decode(json), json, undefined)
     }
     const loosely = this.#decode(json)
     if (Exit.isFailure(loosely)) return Result.fail(ofExit(loosely))

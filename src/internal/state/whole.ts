@@ -108,7 +108,8 @@ export const make = (ast: SchemaAST.AST): Take => {
         ? before
         : refused
     }
-    read ??= decode(Json.parse(text))
+    // A union may write what was read as another member of it would, which leaves something out.
+    if (read === undefined || JSON.stringify(next) !== text) read = decode(Json.parse(text))
     if (Exit.isFailure(read) || read.value !== from && differs(from, read.value, true) !== undefined) return refused
     walk.bytes += Size.utf8(text) - (before === none ? 0 : Size.utf8(textOf(before)))
     const state = read.value
@@ -132,8 +133,9 @@ export const make = (ast: SchemaAST.AST): Take => {
   return Object.assign(take, { fresh: holdsObjects(ast) ? fresh : undefined, json })
 }
 
-// An absent key of a struct is `undefined`, and who looks for changes does not tell -0 from 0.
+// An absent key of a struct is `undefined`, and who looks for changes neither tells -0 from 0 nor NaN from NaN.
 const isValue = (value: unknown): boolean =>
-  value !== undefined && !Object.is(value, -0) && typeof value !== "function" && typeof value !== "symbol"
+  value !== undefined && value === value && !Object.is(value, -0) && typeof value !== "function" &&
+  typeof value !== "symbol"
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
