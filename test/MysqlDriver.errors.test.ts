@@ -1,6 +1,6 @@
 /** What a server refuses: each an error that says what it is, and what to do. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Redacted, Stream } from "effect"
+import { Effect, Fiber, Redacted, Schedule, Stream } from "effect"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
 import type { Driver } from "../src/Driver.ts"
@@ -330,11 +330,13 @@ describe("a lock", () => {
             : commitAll(driver, [[write(one, current[0]!, next[0]!)], [write(two, current[1]!, next[1]!)]]),
           { startImmediately: true }
         )
-        // Once the driver waits for the second row, it has the first.
+        // Once the driver waits for the second row, it has the first. The table is made anew only when nobody has read it
+        // for 100 ms.
         yield* Effect.repeat(
           query(server.url, "SELECT COUNT(*) AS n FROM information_schema.INNODB_TRX WHERE trx_state='LOCK WAIT'"),
           {
-            until: ([row]) => Number(row!["n"]) > 0
+            until: ([row]) => Number(row!["n"]) > 0,
+            schedule: Schedule.spaced("150 millis")
           }
         )
         yield* Effect.promise(() =>
