@@ -27,22 +27,18 @@ const isThere = (ast: SchemaAST.AST): boolean => {
     case "Objects":
     case "Arrays":
     case "Suspend":
-    case "String":
-    case "Number":
-    case "BigInt":
-    case "Boolean":
-    case "Literal":
-    case "Enum":
-    case "TemplateLiteral":
       return true
     case "Union":
       return ast.types.every((type) => isThere(type) || type.encoding === undefined || SchemaAST.isUndefined(type))
     default:
-      return false
+      return isPrimitive(ast)
   }
 }
 
-const holdsObjects = (ast: SchemaAST.AST): boolean => {
+const holdsObjects = (ast: SchemaAST.AST): boolean =>
+  SchemaAST.isUnion(ast) ? ast.types.some(holdsObjects) : !isPrimitive(ast)
+
+const isPrimitive = (ast: SchemaAST.AST): boolean => {
   switch (ast._tag) {
     case "String":
     case "Number":
@@ -51,11 +47,9 @@ const holdsObjects = (ast: SchemaAST.AST): boolean => {
     case "Literal":
     case "Enum":
     case "TemplateLiteral":
-      return false
-    case "Union":
-      return ast.types.some(holdsObjects)
-    default:
       return true
+    default:
+      return false
   }
 }
 
