@@ -11,8 +11,8 @@ export interface Proxy {
   /** Keeps what is sent in either direction, and sends it on when it is told to. */
   readonly hold: (held: boolean) => void
   /**
-   * Puts something else in the place of the reply to the next request that has this text, as it is or in hexadecimal;
-   * on its way only once it is let go.
+   * Puts something else in the place of the whole reply to the next request that has this text, as it is or in
+   * hexadecimal; on its way only once it is let go.
    */
   readonly replace: (text: string, reply: Buffer) => { readonly letGo: () => void }
   /** How many bytes came from clients so far. */
@@ -39,8 +39,8 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
     const server = yield* listen((client) => {
       const upstream = Net.connect(to, "127.0.0.1")
       const own = generation
-      // An answer may come in pieces: none of them passes.
-      let isReplaced = false
+      // An answer may come in pieces, and some of them late: none passes, up to the end.
+      let toEnd: { readonly mark: string; readonly isOver: () => void } | undefined
       const whenever = (send: () => void) => {
         if (own < generation) return
         if (held === undefined) send()
@@ -59,18 +59,27 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
       client.on("data", (chunk) => {
         requests++
         bytes += chunk.length
+        if (passing.requests) whenever(() => upstream.write(chunk))
         if (replacement?.texts.some((text) => chunk.includes(text))) {
-          isReplaced = true
-          replacement.letGo.then((reply) => {
-            isReplaced = false
-            client.write(reply)
-          })
+          const { promise, resolve } = Promise.withResolvers<void>()
+          const mark = crypto.randomUUID()
+          toEnd = { mark, isOver: resolve }
+          upstream.write(nonsense(mark))
+          Promise.all([replacement.letGo, promise]).then(([reply]) => client.write(reply))
           replacement = undefined
         }
-        if (passing.requests) whenever(() => upstream.write(chunk))
       })
+      let end = ""
       upstream.on("data", (chunk) => {
-        if (passing.replies && !isReplaced) whenever(() => client.write(chunk))
+        if (toEnd === undefined) {
+          if (passing.replies) whenever(() => client.write(chunk))
+          return
+        }
+        end = `${end}${chunk.toString("latin1")}`.slice(-1_000)
+        if (end.includes(toEnd.mark) && end.endsWith("at line 1")) {
+          toEnd.isOver()
+          toEnd = undefined
+        }
       })
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
@@ -116,6 +125,12 @@ export const listen = (
     ),
     (server) => ({ port: (server.address() as Net.AddressInfo).port })
   )
+
+/** A statement that a server does not understand, and quotes in its error: what comes before it answers another. */
+const nonsense = (mark: string): Buffer => {
+  const payload = Buffer.from(`\x03no statement: '${mark}'`)
+  return Buffer.concat([Buffer.from([payload.length, 0, 0, 0]), payload])
+}
 
 /** What a server sends when a statement fails, as the first packet of an answer. */
 export const errorPacket = (errno: number, message: string): Buffer => {
