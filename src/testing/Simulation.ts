@@ -219,7 +219,7 @@ export const trace = <Operation, Output>(self: Simulation<Operation, Output>, se
  * - `runs`: how many. Default: 1,000.
  * - `seed`: the first; the others follow it. Default: 1.
  * - `seeds`: seeds that are run before all others, such as those that failed once.
- * - `attempts`: how many runs it may take to shrink a failure. Default: 1,000.
+ * - `attempts`: how many runs it may take to shrink a failure. Default: 1,000. What is undecided is shown as it is.
  *
  * The event loop is let go on after every few runs.
  *

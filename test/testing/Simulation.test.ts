@@ -37,6 +37,22 @@ describe("Simulation", () => {
     })
   }
 
+  it.effect("does not shrink what nobody could decide", () =>
+    Effect.gen(function*() {
+      const simulation = Simulation.make({ operation, run: right, model, observe })
+      let judged = 0
+      const undecided: typeof simulation = {
+        ...simulation,
+        judge: (ran, seed) => {
+          judged++
+          return { ...simulation.judge(ran, seed), fault: { kind: "undecided", message: "it takes too long" } }
+        }
+      }
+      const error = yield* firstFault(undecided)
+      assert.strictEqual(error.kind, "undecided")
+      assert.isAtMost(judged, 3)
+    }))
+
   it("nothing in it asks the machine for time, chance or patience", () => {
     const doors = [
       [Date, "now"],

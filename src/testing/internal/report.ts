@@ -24,7 +24,8 @@ export const report = <Operation, Output>(
   if (fault === undefined) return { seed, kind: "none", report: `Seed ${seed} does not fail` }
   const fails = (plan: Plan<Operation>) =>
     simulation.judge(simulation.execute(plan, false), seed).fault?.kind === fault.kind
-  const smallest = shrink({ ...plan, fates: first.fates }, fails, attempts)
+  // What nobody could decide would take as long again with each attempt, and a shorter run of it would say no more.
+  const smallest = shrink({ ...plan, fates: first.fates }, fails, fault.kind === "undecided" ? 0 : attempts)
   const ran = simulation.execute(smallest, true)
   const shown = simulation.judge(ran, seed).fault
   if (shown?.kind !== fault.kind) return unsteady(seed, fault)
