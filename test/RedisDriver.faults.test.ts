@@ -129,6 +129,27 @@ describe("a Redis server", { concurrent: true }, () => {
       assert.isTrue(yield* commit(redis, create("c")))
     }))
 
+  it.live("that refuses a batch late and then goes silent fails its parts in the time of the call", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      const redis = yield* driver(wire.port, { timeout: "2 seconds" })
+      assert.isTrue(yield* commit(redis, create("a")))
+      // Each part is sent once more by itself, since only some of them may have been refused.
+      const refusal = "-NOPERM No permissions to access a key\r\n"
+      let asked = 0
+      wire.replace = () => Buffer.from(refusal)
+      wire.overhear = () => {
+        if (++asked > 1) wire.mode = "dead"
+      }
+      wire.delay = 1600
+      const start = performance.now()
+      const answers = yield* redis.commit([create("b"), create("c")])
+      assert.isBelow(performance.now() - start, 3200)
+      assert.isAbove(asked, 1)
+      for (const answer of answers) says(answer as DriverError, "Timeout", "did not answer", true)
+    }))
+
   it.live("that takes connections and never answers fails every call in time", () =>
     Effect.gen(function*() {
       const server = yield* redisServer()
