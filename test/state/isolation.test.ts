@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, DateTime, Duration, Effect, Equal, Result, Schema } from "effect"
+import { BigDecimal, DateTime, Duration, Effect, Equal, Schema } from "effect"
 import * as Codec from "../../src/internal/state/codec.ts"
 import { differs } from "../../src/internal/state/same.ts"
 import * as Schemas from "./schemas.ts"
@@ -55,9 +55,9 @@ for (const [name, schema] of Object.entries(Schemas.all)) {
     ([state]) =>
       Effect.sync(() => {
         const made = codec.hold(state)
-        if (Result.isFailure(made)) return
-        const written = text(made.success)
-        for (const held of [made.success, ok(codec.read(written))]) {
+        if (made instanceof Codec.Fault) return
+        const written = text(made)
+        for (const held of [made, ok(codec.read(written))]) {
           const pristine = ok(codec.read(written)).view()
           for (let i = 0; i < 3; i++) {
             const view = held.view()

@@ -1,5 +1,4 @@
 import * as Duration from "effect/Duration"
-import type * as Result from "effect/Result"
 import type { Record } from "../../Driver.ts"
 import type { Codec, Fault, Held } from "../state/codec.ts"
 import type { Lane } from "./lanes.ts"
@@ -23,7 +22,7 @@ export class Known {
   /** Whether others came first twice in a row of late, so that we ask for a turn. */
   contended = false
   private codec: Codec | undefined
-  private held: Result.Result<Held, Fault> | undefined
+  private held: Held | Fault | undefined
 
   /** `held`: what `codec` reads from the text, where that is known already. */
   constructor(
@@ -34,7 +33,7 @@ export class Known {
     expiresAt: number,
     own: number,
     codec?: Codec,
-    held?: Result.Result<Held, Fault>
+    held?: Held | Fault
   ) {
     this.revision = revision
     this.text = text
@@ -47,7 +46,7 @@ export class Known {
   }
 
   /** The stored state under a schema; `undefined` where nothing is stored. It is read once for each schema in turn. */
-  state(codec: Codec): Result.Result<Held, Fault> | undefined {
+  state(codec: Codec): Held | Fault | undefined {
     if (this.text === null) return undefined
     if (this.held === undefined || this.codec !== codec) {
       this.held = codec.read(this.text)

@@ -5,13 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { constUndefined } from "effect/Function"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Driver } from "../../Driver.ts"
 import { type DriverError, ProductError, type ScopedError } from "../../ScopedError.ts"
 import * as Background from "../background.ts"
 import * as Name from "../name.ts"
+import { Fault } from "../state/codec.ts"
 import * as Calls from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import * as Committer from "./committer.ts"
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       const fault = Name.fault(part.scope, lines.nameOf(part.name), limits.nameBytes)
       if (fault !== undefined) return fault
       const initial = part.initial()
-      if (Result.isFailure(initial)) return stateError(part, "initial", initial.failure)
+      if (initial instanceof Fault) return stateError(part, "initial", initial)
     }
     return parts.length <= limits.scopesPerTransaction ? undefined : new ProductError({
       scope,
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       handler as (state: unknown, moment: unknown) => unknown,
       // A look always runs until it sees something.
       kind === "look" ? undefined : retry ?? options.retry,
-      caller.getRef(Clock.Clock),
+      caller.context,
       tick(),
       lines,
       resume,
@@ -124,7 +124,8 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     return update
   }
 
-  const isTraced = (caller: Fiber.Fiber<unknown, unknown>) => caller.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+  const isTraced = ({ cache: { tracer = Tracer.nativeTracer } }: Fiber.Fiber<unknown, unknown>) =>
+    tracer !== Tracer.nativeTracer
 
   const spanned = <A, E>(
     operation: "update" | "get" | "remove",
@@ -155,12 +156,12 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
           : fresh
         const stored = known.state(part.codec)
         const held = stored ?? part.initial()
-        if (Result.isFailure(held)) {
-          return resume(Effect.fail(stateError(part, stored === undefined ? "initial" : "read", held.failure)))
+        if (held instanceof Fault) {
+          return resume(Effect.fail(stateError(part, stored === undefined ? "initial" : "read", held)))
         }
         lines.cells.learn(name, known)
         resume(Effect.succeed({
-          state: target.join([held.success.view()]),
+          state: target.join([held.view()]),
           version: versionOf(known),
           expiresAt: known.expiresAt
         }))

@@ -1,9 +1,9 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import type { Driver, Transaction, Write } from "../../Driver.ts"
-import type { Fault, Held } from "../state/codec.ts"
+import { type SizeError, StateError } from "../../ScopedError.ts"
+import { Fault, Held } from "../state/codec.ts"
 import type { Cell, Known } from "./cell.ts"
 import * as Handler from "./handler.ts"
 import type * as Revision from "./revision.ts"
@@ -193,44 +193,42 @@ export class Run {
 
   private look({ cells, target }: Update): Exit.Exit<Sight, unknown> {
     const slots = cells.map((cell) => this.slotOf(cell))
-    const states = Result.all(slots.map((slot) => slot.read()))
-    return Result.isFailure(states)
-      ? Exit.fail(states.failure)
-      : Exit.succeed(sightOf(target.join(states.success.map((held) => held.view())), slots))
+    const states = readAll(slots)
+    return states instanceof StateError
+      ? Exit.fail(states)
+      : Exit.succeed(sightOf(target.join(states.map((held) => held.view())), slots))
   }
 
   private runOnOne(update: Update, slot: Slot): Exit.Exit<unknown, unknown> {
-    const held = slot.read()
-    if (Result.isFailure(held)) return Exit.fail(held.failure)
-    const before = held.success
+    const before = slot.read()
+    if (!(before instanceof Held)) return Exit.fail(before)
     const answer = this.env.verify
       ? Handler.verify(update, () => before.view())
       : Handler.call(update, before.view())
     if (answer.exit !== undefined) return answer.exit
     if (answer.next !== answer.given) {
       const accepted = slot.accept(answer.next, before, this.env.driver.limits.dataBytes)
-      if (Result.isFailure(accepted)) return Exit.fail(accepted.failure)
-      update.wrote = slot.leave(accepted.success)
+      if (isRefused(accepted)) return Exit.fail(accepted)
+      update.wrote = slot.leave(accepted)
     }
     return Exit.succeed(answer.result)
   }
 
   private runOnMany(update: Update, slots: ReadonlyArray<Slot>): Exit.Exit<unknown, unknown> {
     const { target } = update
-    const read = Result.all(slots.map((slot) => slot.read()))
-    if (Result.isFailure(read)) return Exit.fail(read.failure)
-    const before = read.success
+    const before = readAll(slots)
+    if (before instanceof StateError) return Exit.fail(before)
     const state = () => target.join(before.map((held) => held.view()))
     const answer = this.env.verify ? Handler.verify(update, state) : Handler.call(update, state())
     if (answer.exit !== undefined) return answer.exit
     if (answer.next !== answer.given) {
       const [given, next] = [target.split(answer.given), target.split(answer.next)]
-      const accepted: Array<Result.Success<Held, Fault> | undefined> = []
+      const accepted: Array<Held | undefined> = []
       for (let i = 0; i < slots.length; i++) {
         if (next[i] === given[i]) continue
         const held = slots[i]!.accept(next[i], before[i]!, this.env.driver.limits.dataBytes)
-        if (Result.isFailure(held)) return Exit.fail(held.failure)
-        accepted[i] = held.success
+        if (isRefused(held)) return Exit.fail(held)
+        accepted[i] = held
       }
       for (let i = 0; i < slots.length; i++) {
         if (next[i] !== given[i]) update.wrote = slots[i]!.leave(accepted[i]) || update.wrote
@@ -256,7 +254,7 @@ export class Run {
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i]!
       const write = slot.write(mark, oldest, env.retention, slot.known.contended ? env.writer : undefined)
-      if ("reason" in write) {
+      if (write instanceof Fault) {
         if (updates.length > 1) return undefined
         updates[0]!.outcome = Exit.fail(stateError(slot.part, "write", write))
         for (const slot of slots) slot.reset()
@@ -286,6 +284,20 @@ export class Run {
     return this.slots[index]!.after(write, this.mark, asOf, moment, expiresAt)
   }
 }
+
+const readAll = (slots: ReadonlyArray<Slot>): ReadonlyArray<Held> | StateError => {
+  const all: Array<Held> = []
+  for (const slot of slots) {
+    const held = slot.read()
+    if (!(held instanceof Held)) return held
+    all.push(held)
+  }
+  return all
+}
+
+/** Whether what a handler left was not accepted. */
+const isRefused = (accepted: Held | StateError | SizeError | undefined): accepted is StateError | SizeError =>
+  accepted !== undefined && !(accepted instanceof Held)
 
 /** What a look at some scopes saw. */
 export interface Sight {

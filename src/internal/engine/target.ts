@@ -1,7 +1,6 @@
 import * as Duration from "effect/Duration"
-import type * as Result from "effect/Result"
 import { type NameError, ProductError, StateError } from "../../ScopedError.ts"
-import type { Codec, Fault, Held } from "../state/codec.ts"
+import { type Codec, Fault, type Held } from "../state/codec.ts"
 
 /** One scope inside what an update works on. */
 export interface Part {
@@ -11,7 +10,7 @@ export interface Part {
   readonly name: string
   readonly codec: Codec
   /** The state where nothing is stored. */
-  readonly initial: () => Result.Result<Held, Fault>
+  readonly initial: () => Held | Fault
   readonly idleTimeToLive: Duration.Duration | undefined
 }
 
@@ -30,9 +29,8 @@ const sameTimeToLive = ({ idleTimeToLive: a }: Part, { idleTimeToLive: b }: Part
 /** The text of a part's initial state, `undefined` where it has none. */
 export const textOfInitial = (part: Part): string | undefined => {
   const initial = part.initial()
-  if (initial._tag === "Failure") return undefined
-  const text = initial.success.text()
-  return text._tag === "Failure" ? undefined : text.success
+  const text = initial instanceof Fault ? initial : initial.text()
+  return text instanceof Fault ? undefined : text
 }
 
 /**
