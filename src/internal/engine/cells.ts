@@ -39,6 +39,16 @@ export class Cells {
     return cell
   }
 
+  /** Has cells that were found before wait for somebody again. Tells whether they are still there. */
+  claim(cells: ReadonlyArray<Cell>): boolean {
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]!
+      if (cell.forgotten) return false
+      if (cell.idle) this.wake(cell)
+    }
+    return true
+  }
+
   /** Lets a cell go that nobody waits for. */
   release(cell: Cell): void {
     if (cell.idle || cell.forgotten) return
@@ -104,7 +114,14 @@ export class Cells {
 
   private drop(cell: Cell): void {
     cell.forgotten = true
+    cell.known = undefined
     this.cells.delete(cell.name)
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    for (const cell of this.cells.values()) this.drop(cell)
+    this.hand = undefined
   }
 
   private wake(cell: Cell): void {

@@ -79,6 +79,7 @@ export class Committer {
     // What comes in at the same moment goes together.
     this.lanes = new Lanes(driver, (lane) => soon(() => this.go(new Turn(lane, (turn) => this.turn(turn)))))
     this.lines = new Lines({
+      driver,
       prefix: Name.namespacePrefix(options.namespace),
       knownScopes: options.knownScopes,
       knownBytes: options.knownBytes,
@@ -149,6 +150,7 @@ export class Committer {
     for (const cell of this.lines.cells) failAll(this.lines.drain(cell), this.calls.closed)
     this.flights.close(() => {
       this.lanes.stop()
+      this.lines.cells.clear()
       resume(Effect.void)
     })
   })

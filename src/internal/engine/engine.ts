@@ -67,8 +67,10 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     })
   )
 
-  const admit = ({ fault, parts, scope }: Target): ScopedError | undefined => {
-    if (closed) return Calls.about(scope, calls.closed)
+  const admit = (target: Target): ScopedError | undefined => {
+    if (closed) return Calls.about(target.scope, calls.closed)
+    if (lines.isSeated(target)) return undefined
+    const { fault, parts, scope } = target
     if (fault !== undefined) return fault
     const limits = driver.limits
     for (const part of parts) {

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type { Driver } from "../../Driver.ts"
 import type { Cell } from "./cell.ts"
 import { Cells } from "./cells.ts"
 import type { Lane, Lanes } from "./lanes.ts"
@@ -15,16 +16,20 @@ export class Lines {
   readonly cells: Cells
   /** How many updates wait. */
   waiting = 0
+  private readonly key = {}
+  private readonly driver: Driver
   private readonly prefix: string
   private readonly lanes: Lanes
 
   constructor(options: {
+    readonly driver: Driver
     readonly prefix: string
     readonly knownScopes: number
     readonly knownBytes: number
     readonly lanes: Lanes
   }) {
     this.cells = new Cells({ most: options.knownScopes, mostBytes: options.knownBytes, laneOf: options.lanes.of })
+    this.driver = options.driver
     this.prefix = options.prefix
     this.lanes = options.lanes
   }
@@ -131,7 +136,23 @@ export class Lines {
     this.lanes.wake(lane)
   }
 
-  cellsOf({ parts }: Target): ReadonlyArray<Cell> {
+  /** Whether a target was let in before, under the limits that hold now. */
+  isSeated({ parts, seat }: Target): boolean {
+    const { nameBytes, scopesPerTransaction } = this.driver.limits
+    return seat !== undefined && seat.key === this.key && seat.nameBytes === nameBytes &&
+      parts.length <= scopesPerTransaction
+  }
+
+  /** The cells of a target that is let in. */
+  seat(target: Target): ReadonlyArray<Cell> {
+    const { seat } = target
+    if (seat !== undefined && seat.key === this.key && this.cells.claim(seat.cells)) return seat.cells
+    const cells = this.cellsOf(target)
+    target.seat = { key: this.key, nameBytes: this.driver.limits.nameBytes, cells }
+    return cells
+  }
+
+  private cellsOf({ parts }: Target): ReadonlyArray<Cell> {
     return parts.length === 1
       ? this.cells.get(this.nameOf(parts[0]!.name)).alone
       : parts.map((part) => this.cells.get(this.nameOf(part.name)))

@@ -1,6 +1,7 @@
 import * as Duration from "effect/Duration"
 import { type NameError, ProductError, StateError } from "../../ScopedError.ts"
 import { type Codec, Fault, type Held } from "../state/codec.ts"
+import type { Cell } from "./cell.ts"
 
 /** One scope inside what an update works on. */
 export interface Part {
@@ -47,6 +48,17 @@ export interface Target {
   readonly split: (state: unknown) => ReadonlyArray<unknown>
   /** Why it can never be used. */
   readonly fault: NameError | ProductError | undefined
+  /** Where its updates wait, in the storage that last let it in. */
+  seat: Seat | undefined
+}
+
+/** What need not be found out again for the next update of a target. It keeps nothing of its storage alive. */
+export interface Seat {
+  /** Stands for the storage. */
+  readonly key: object
+  /** The limit that its names were checked against. */
+  readonly nameBytes: number
+  readonly cells: ReadonlyArray<Cell>
 }
 
 export const single = (part: Part, fault?: NameError): Target => ({
@@ -55,7 +67,8 @@ export const single = (part: Part, fault?: NameError): Target => ({
   single: true,
   join: (states) => states[0],
   split: (state) => [state],
-  fault
+  fault,
+  seat: undefined
 })
 
 /** Several targets as one, whose state is a struct or a tuple of their states. */
@@ -70,6 +83,7 @@ export const product = (members: { readonly [key: string]: Target } | ReadonlyAr
     parts,
     single: false,
     fault: targets.find((target) => target.fault !== undefined)?.fault ?? repeated(scope, parts),
+    seat: undefined,
     join: (states) => {
       let start = 0
       const joined = targets.map((target) => target.join(states.slice(start, start += target.parts.length)))

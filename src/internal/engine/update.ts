@@ -93,7 +93,7 @@ export class Update extends Effectable.Class<void> implements Place {
     this.lines = lines
     this.resume = resume
     this.span = span
-    this.cells = lines.cellsOf(target)
+    this.cells = lines.seat(target)
     this.others = this.cells.length === 1 ? undefined : this.cells.slice(1).map(() => new OtherPlace(this))
   }
 

@@ -234,7 +234,10 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
       if (next === before) return before
       if (typeof next !== "object" || next === null) {
         if (!fits(next)) return refused
-        walk.bytes += ofLeaf(next) - (before === none ? 0 : sizeOf(take, before))
+        walk.bytes += ofLeaf(next)
+        if (before !== none) {
+          walk.bytes -= typeof before === "object" && before !== null ? sizeOf(take, before) : ofLeaf(before)
+        }
         return next === 0 ? 0 : next
       }
       const chosen = choose(next)
