@@ -124,10 +124,11 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     if (entry === undefined) entries.set(name, { record, expiresAt: now + lasts, retention: left })
     else {
       entry.record = record
-      entry.expiresAt = now + lasts
-      entry.retention = left
+      // Writing a number that is no small integer takes room, and nearly always it is infinite before and after.
+      if (entry.expiresAt !== now + lasts) entry.expiresAt = now + lasts
+      if (entry.retention !== left) entry.retention = left
     }
-    sweep(now)
+    if (expiring.size > 0) sweep(now)
     watchers.hint(name)
   }
 

@@ -138,13 +138,15 @@ export class Run {
   /** Whether an update heads all of its lines, and those that are not held yet can be, and be committed with the rest. */
   private reaches(update: Update): boolean {
     const { cells } = update
-    let room = this.env.driver.limits.scopesPerTransaction - this.slots.length
+    let more = 0
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
       if (cell.line.first !== update.place(i)) return false
-      if (!this.cells.includes(cell) && (cell.busy || cell.known === undefined || room-- <= 0)) return false
+      if (this.indexOf(cell) >= 0) continue
+      if (cell.busy || cell.known === undefined) return false
+      more++
     }
-    return true
+    return more === 0 || this.slots.length + more <= this.env.driver.limits.scopesPerTransaction
   }
 
   private take(update: Update): void {
@@ -152,7 +154,7 @@ export class Run {
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
       cell.line.remove(update.place(i))
-      if (this.cells.includes(cell)) continue
+      if (this.indexOf(cell) >= 0) continue
       this.slots.push(new Slot(cell, parts[i]!))
       this.cells = [...this.cells, cell]
       this.hold(cell)
@@ -164,7 +166,7 @@ export class Run {
   private hold(cell: Cell): void {
     cell.busy = true
     const { text } = cell.known!
-    if (text !== null) this.allowed = Math.max(this.allowed, text.length / bytesPerMilli)
+    if (text !== null && text.length > this.allowed * bytesPerMilli) this.allowed = text.length / bytesPerMilli
   }
 
   private apply(update: Update): void {
@@ -183,7 +185,12 @@ export class Run {
   }
 
   private slotOf(cell: Cell): Slot {
-    return this.slots[this.cells.indexOf(cell)]!
+    return this.slots[this.indexOf(cell)]!
+  }
+
+  // Most runs are of one cell.
+  private indexOf(cell: Cell): number {
+    return cell === this.cells[0] ? 0 : this.cells.indexOf(cell)
   }
 
   private remove(update: Update): Exit.Exit<void> {
