@@ -75,10 +75,14 @@ export const toKnown = (record: Record | null, asOf: number, moment: number, now
       0
     )
 
-/** A scope in this process: the updates that wait for it, what is known of it, and whether a call is in flight. */
-export class Cell {
+/**
+ * A scope in this process: the line of updates that wait for it, what is known of it, and whether a call is in flight.
+ *
+ * It is its line, and does not have one: each thing more that belongs to a scope has to be fetched into a cache when it
+ * is used again.
+ */
+export class Cell extends Line {
   readonly name: string
-  readonly line = new Line()
   /** The cells of whoever works on this one only. */
   readonly alone: ReadonlyArray<Cell> = [this]
   lane: Lane
@@ -101,6 +105,7 @@ export class Cell {
   weight = 0
 
   constructor(name: string, lane: Lane, known: Known | undefined) {
+    super()
     this.name = name
     this.lane = lane
     this.known = known

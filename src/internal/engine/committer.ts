@@ -95,7 +95,7 @@ export class Committer {
     this.flights = new Flights((run) => {
       for (const { cell } of run.slots) {
         // Where one is to blame, the next may be, too.
-        cell.most *= 2
+        if (cell.most < Infinity) cell.most *= 2
         this.gather.unload(cell)
       }
       this.reader.wake()

@@ -43,7 +43,7 @@ export class Lines {
     this.waiting++
     const { cells } = update
     for (let i = 0; i < cells.length; i++) {
-      cells[i]!.line.push(update.place(i))
+      cells[i]!.push(update.place(i))
       this.offer(cells[i]!)
     }
   }
@@ -57,7 +57,7 @@ export class Lines {
       // Nobody waited for its cells while it was away, so they may have been let go.
       update.cells = this.cellsOf(update.target)
       update.cells.forEach((cell, i) => {
-        cell.line.unshift(update.place(i))
+        cell.unshift(update.place(i))
         if (!onKnown && !cell.busy) cell.known = undefined
       })
     }
@@ -77,7 +77,7 @@ export class Lines {
       update.phase = "settled"
       if (update.list !== undefined) this.waiting--
       update.cells.forEach((cell, i) => {
-        cell.line.remove(update.place(i))
+        cell.remove(update.place(i))
         this.offer(cell)
       })
     }
@@ -87,12 +87,12 @@ export class Lines {
   /** Takes everybody out. */
   drain(cell: Cell): ReadonlyArray<Update> {
     const drained: Array<Update> = []
-    for (let head = cell.line.head; head !== undefined; head = cell.line.head) {
+    for (let head = cell.head; head !== undefined; head = cell.head) {
       drained.push(head)
       this.waiting--
       const { cells } = head
       for (let i = 0; i < cells.length; i++) {
-        cells[i]!.line.remove(head.place(i))
+        cells[i]!.remove(head.place(i))
         this.offer(cells[i]!)
       }
     }
@@ -102,14 +102,14 @@ export class Lines {
   /** The head of a cell's line, if it can start now. */
   startable(cell: Cell): Update | undefined {
     if (cell.busy) return undefined
-    const head = cell.line.head
+    const head = cell.head
     if (head === undefined) {
       this.cells.release(cell)
       return undefined
     }
     const { cells } = head
     for (let i = 0; i < cells.length; i++) {
-      if (cells[i]!.busy || cells[i]!.line.first !== head.place(i)) return undefined
+      if (cells[i]!.busy || cells[i]!.first !== head.place(i)) return undefined
     }
     return head
   }
@@ -120,7 +120,7 @@ export class Lines {
       const cell = cells[i]!
       cell.busy = false
       cell.lane = this.lanes.of(cell.name)
-      if (cell.line.first === undefined) this.cells.release(cell)
+      if (cell.first === undefined) this.cells.release(cell)
       else this.offer(cell)
     }
   }

@@ -77,9 +77,9 @@ export class Run {
     let most = mostUpdates
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
-      most = Math.min(most, cell.most)
+      if (cell.most < most) most = cell.most
       this.hold(cell)
-      cell.line.remove(first.place(i))
+      cell.remove(first.place(i))
     }
     this.most = most
     first.phase = "inFlight"
@@ -126,7 +126,7 @@ export class Run {
     const full = updates.length >= this.most || this.spent >= this.allowed
     let earliest: Update | undefined
     for (let i = 0; i < slots.length; i++) {
-      const head = slots[i]!.cell.line.head
+      const head = slots[i]!.cell.head
       if (head === undefined || head === earliest) continue
       if (full && (head.attempts === undefined || head.attempts !== last.attempts || this.most < mostUpdates)) continue
       if (earliest !== undefined && earliest.joinedAt <= head.joinedAt) continue
@@ -141,7 +141,7 @@ export class Run {
     let more = 0
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
-      if (cell.line.first !== update.place(i)) return false
+      if (cell.first !== update.place(i)) return false
       if (this.indexOf(cell) >= 0) continue
       if (cell.busy || cell.known === undefined) return false
       more++
@@ -153,7 +153,7 @@ export class Run {
     const { cells, target: { parts } } = update
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
-      cell.line.remove(update.place(i))
+      cell.remove(update.place(i))
       if (this.indexOf(cell) >= 0) continue
       this.slots.push(new Slot(cell, parts[i]!))
       this.cells = [...this.cells, cell]
