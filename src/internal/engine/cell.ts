@@ -98,15 +98,19 @@ export class Cell extends Line {
   loaded = 0
   /** Whether it is in its lane's queue. */
   offered = false
-  /** Whether nobody waits for it, was used of late, is in no map any more, and what it weighs: see `Cells`. */
+  /** Whether nobody waits for it, it was used of late, and what it weighs: see `Cells`. */
   idle = false
   used = false
-  forgotten = false
   weight = 0
+  /** Stands for the cells that it is one of, and keeps nothing of them alive. Absent once they have forgotten it. */
+  key: object | undefined
+  /** The limit that its name was last checked against. */
+  nameBytes = 0
 
-  constructor(name: string, lane: Lane, known: Known | undefined) {
+  constructor(name: string, key: object, lane: Lane, known: Known | undefined) {
     super()
     this.name = name
+    this.key = key
     this.lane = lane
     this.known = known
   }

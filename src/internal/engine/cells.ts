@@ -13,6 +13,7 @@ const most = 64
  * algorithm; Corbató, "A Paging Experiment with the Multics System", 1968).
  */
 export class Cells {
+  readonly key = {}
   private readonly cells = new Map<string, Cell>()
   // A hand that rests while cells come and go would keep alive every table that the map ever had.
   private hand: MapIterator<Cell> | undefined = undefined
@@ -35,23 +36,18 @@ export class Cells {
   get(name: string): Cell {
     const cell = this.cells.get(name)
     if (cell === undefined) return this.add(name, undefined)
-    if (cell.idle) this.wake(cell)
+    this.hold(cell)
     return cell
   }
 
-  /** Has cells that were found before wait for somebody again. Tells whether they are still there. */
-  claim(cells: ReadonlyArray<Cell>): boolean {
-    for (let i = 0; i < cells.length; i++) {
-      const cell = cells[i]!
-      if (cell.forgotten) return false
-      if (cell.idle) this.wake(cell)
-    }
-    return true
+  /** Keeps a cell for somebody who waits. */
+  hold(cell: Cell): void {
+    if (cell.idle) this.wake(cell)
   }
 
   /** Lets a cell go that nobody waits for. */
   release(cell: Cell): void {
-    if (cell.idle || cell.forgotten) return
+    if (cell.idle || cell.key === undefined) return
     if (cell.known !== undefined) return this.rest(cell, cell.known)
     this.drop(cell)
     this.hand = undefined
@@ -78,7 +74,7 @@ export class Cells {
   }
 
   private add(name: string, known: Known | undefined): Cell {
-    const cell = new Cell(name, this.laneOf(name), known)
+    const cell = new Cell(name, this.key, this.laneOf(name), known)
     this.cells.set(name, cell)
     return cell
   }
@@ -113,7 +109,7 @@ export class Cells {
   }
 
   private drop(cell: Cell): void {
-    cell.forgotten = true
+    cell.key = undefined
     cell.known = undefined
     this.cells.delete(cell.name)
   }

@@ -69,7 +69,6 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
 
   const admit = (target: Target): ScopedError | undefined => {
     if (closed) return Calls.about(target.scope, calls.closed)
-    if (lines.isSeated(target)) return undefined
     const { fault, parts, scope } = target
     if (fault !== undefined) return fault
     const limits = driver.limits
@@ -108,8 +107,12 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     resume: (exit: Effect.Effect<unknown, unknown>) => void,
     span: Tracer.Span | undefined
   ): Update | void => {
-    const error = admit(target)
-    if (error !== undefined) return resume(Effect.fail(error))
+    let cells = closed ? undefined : lines.seated(target)
+    if (cells === undefined) {
+      const error = admit(target)
+      if (error !== undefined) return resume(Effect.fail(error))
+      cells = lines.seat(target)
+    }
     const update = new Update(
       target,
       kind,
@@ -118,6 +121,7 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
       kind === "look" ? undefined : retry ?? options.retry,
       caller.context,
       tick(),
+      cells,
       lines,
       resume,
       span

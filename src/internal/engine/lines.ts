@@ -16,7 +16,6 @@ export class Lines {
   readonly cells: Cells
   /** How many updates wait. */
   waiting = 0
-  private readonly key = {}
   private readonly driver: Driver
   private readonly prefix: string
   private readonly lanes: Lanes
@@ -136,19 +135,23 @@ export class Lines {
     this.lanes.wake(lane)
   }
 
-  /** Whether a target was let in before, under the limits that hold now. */
-  isSeated({ parts, seat }: Target): boolean {
-    const { nameBytes, scopesPerTransaction } = this.driver.limits
-    return seat !== undefined && seat.key === this.key && seat.nameBytes === nameBytes &&
-      parts.length <= scopesPerTransaction
+  /** The cells of a target that was let in before, under the limits that hold now. */
+  seated({ seat }: Target): ReadonlyArray<Cell> | undefined {
+    const { cells, driver: { limits } } = this
+    if (seat === undefined || seat.length > limits.scopesPerTransaction) return undefined
+    const { nameBytes } = limits
+    for (let i = 0; i < seat.length; i++) {
+      if (seat[i]!.key !== cells.key || seat[i]!.nameBytes !== nameBytes) return undefined
+    }
+    for (let i = 0; i < seat.length; i++) cells.hold(seat[i]!)
+    return seat
   }
 
   /** The cells of a target that is let in. */
   seat(target: Target): ReadonlyArray<Cell> {
-    const { seat } = target
-    if (seat !== undefined && seat.key === this.key && this.cells.claim(seat.cells)) return seat.cells
-    const cells = this.cellsOf(target)
-    target.seat = { key: this.key, nameBytes: this.driver.limits.nameBytes, cells }
+    const { nameBytes } = this.driver.limits
+    const cells = target.seat = this.cellsOf(target)
+    for (const cell of cells) cell.nameBytes = nameBytes
     return cells
   }
 

@@ -66,13 +66,13 @@ export class Run {
 
   /** `first`: heads the lines of all its cells, which are free. */
   constructor(env: Environment, first: Update) {
-    const { cells, target: { parts } } = first
+    const { cells, target: { parts, single } } = first
     this.env = env
     this.first = first
     this.updates = [first]
     this.cells = cells
-    this.slots = cells.length === 1
-      ? [new Slot(cells[0]!, parts[0]!)]
+    this.slots = single !== undefined
+      ? [new Slot(cells[0]!, single)]
       : cells.map((cell, i) => new Slot(cell, parts[i]!))
     let most = mostUpdates
     for (let i = 0; i < cells.length; i++) {
@@ -138,6 +138,8 @@ export class Run {
   /** Whether an update heads all of its lines, and those that are not held yet can be, and be committed with the rest. */
   private reaches(update: Update): boolean {
     const { cells } = update
+    // A line's head, where there is no other line.
+    if (cells === this.cells && cells.length === 1) return true
     let more = 0
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
@@ -176,7 +178,7 @@ export class Run {
         ? this.remove(update)
         : update.kind === "look"
         ? this.look(update)
-        : update.target.single
+        : update.target.single !== undefined
         ? this.runOnOne(update, this.slotOf(update.cells[0]!))
         : this.runOnMany(update, update.cells.map((cell) => this.slotOf(cell)))
     } catch (defect) {

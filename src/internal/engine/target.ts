@@ -42,29 +42,20 @@ export const textOfInitial = (part: Part): string | undefined => {
 export interface Target {
   readonly scope: string
   readonly parts: ReadonlyArray<Part>
-  /** Whether its state is that of its only part. */
-  readonly single: boolean
+  /** Its only part, where its state is the state of that. */
+  readonly single: Part | undefined
   readonly join: (states: ReadonlyArray<unknown>) => unknown
   readonly split: (state: unknown) => ReadonlyArray<unknown>
   /** Why it can never be used. */
   readonly fault: NameError | ProductError | undefined
-  /** Where its updates wait, in the storage that last let it in. */
-  seat: Seat | undefined
-}
-
-/** What need not be found out again for the next update of a target. It keeps nothing of its storage alive. */
-export interface Seat {
-  /** Stands for the storage. */
-  readonly key: object
-  /** The limit that its names were checked against. */
-  readonly nameBytes: number
-  readonly cells: ReadonlyArray<Cell>
+  /** Where its updates wait in the storage that last let it in, so that this need not be found out for each of them. */
+  seat: ReadonlyArray<Cell> | undefined
 }
 
 export const single = (part: Part, fault?: NameError): Target => ({
   scope: part.scope,
   parts: [part],
-  single: true,
+  single: part,
   join: (states) => states[0],
   split: (state) => [state],
   fault,
@@ -81,7 +72,7 @@ export const product = (members: { readonly [key: string]: Target } | ReadonlyAr
   return {
     scope,
     parts,
-    single: false,
+    single: undefined,
     fault: targets.find((target) => target.fault !== undefined)?.fault ?? repeated(scope, parts),
     seat: undefined,
     join: (states) => {

@@ -79,6 +79,7 @@ export class Update extends Effectable.Class<void> implements Place {
     retry: Retry | undefined,
     context: Context.Context<never>,
     joinedAt: number,
+    cells: ReadonlyArray<Cell>,
     lines: Lines,
     resume: (exit: Effect.Effect<unknown, unknown>) => void,
     span: Tracer.Span | undefined
@@ -93,7 +94,7 @@ export class Update extends Effectable.Class<void> implements Place {
     this.lines = lines
     this.resume = resume
     this.span = span
-    this.cells = lines.seat(target)
+    this.cells = cells
     this.others = this.cells.length === 1 ? undefined : this.cells.slice(1).map(() => new OtherPlace(this))
   }
 
