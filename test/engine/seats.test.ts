@@ -1,6 +1,6 @@
 /** A scope remembers where it waits in the storage that used it last. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schema } from "effect"
+import { type Context, Effect, Layer, Schema } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
