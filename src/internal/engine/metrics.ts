@@ -21,6 +21,12 @@ export const make = (driver: string, context: Context.Context<never>): Metrics =
     series[name].updateUnsafe(counts[name], own)
     counts[name] = 0
   }
+  const gauges = { waiting: -1, inFlight: -1 }
+  const show = (name: keyof typeof gauges, value: number) => {
+    if (gauges[name] === value) return
+    gauges[name] = value
+    series[name].updateUnsafe(value, own)
+  }
   return {
     applied: (count) => {
       counts.commits++
@@ -34,20 +40,20 @@ export const make = (driver: string, context: Context.Context<never>): Metrics =
     doubted: () => {
       counts.doubts++
     },
-    sent: (count, nowWaiting, nowInFlight) => {
+    sent: (count, waiting, inFlight) => {
       series.transactions.updateUnsafe(count, own)
-      series.waiting.updateUnsafe(nowWaiting, own)
-      series.inFlight.updateUnsafe(nowInFlight, own)
+      show("waiting", waiting)
+      show("inFlight", inFlight)
     },
-    answered: (millis, nowWaiting, nowInFlight) => {
+    answered: (millis, waiting, inFlight) => {
       tell("updates")
       tell("attempts")
       tell("commits")
       tell("refusals")
       tell("doubts")
       series.latency.updateUnsafe(millis, own)
-      series.waiting.updateUnsafe(nowWaiting, own)
-      series.inFlight.updateUnsafe(nowInFlight, own)
+      show("waiting", waiting)
+      show("inFlight", inFlight)
     }
   }
 }
