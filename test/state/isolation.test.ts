@@ -47,6 +47,18 @@ const vandalize = (value: unknown, seen = new Set<unknown>()): void => {
   attempt(() => Object.setPrototypeOf(value, null))
 }
 
+for (const [name, schema] of Object.entries(Schemas.plain)) {
+  it.effect.prop(
+    `a plain state under ${name} is handed out itself, for it cannot be changed`,
+    [schema],
+    ([state]) =>
+      Effect.sync(() => {
+        const held = Codec.of(schema).hold(state)
+        if (held instanceof Codec.Held && held.plain) assert.isTrue(held.shared)
+      })
+  )
+}
+
 for (const [name, schema] of Object.entries(Schemas.all)) {
   const codec = Codec.of(schema)
   it.effect.prop(

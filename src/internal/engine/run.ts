@@ -13,6 +13,8 @@ import { Slot } from "./slot.ts"
 import { stateError } from "./target.ts"
 import { fusible, type Update } from "./update.ts"
 
+const nothing: Transaction = []
+
 /** What running handlers needs to know of its storage. */
 export interface Environment {
   readonly clock: Clock.Clock
@@ -45,7 +47,7 @@ export class Run {
   /** The cells of its slots, in their order. */
   cells: ReadonlyArray<Cell>
   readonly updates: Array<Update>
-  transaction: Transaction = []
+  transaction: Transaction = nothing
   mark: Revision.Mark | undefined = undefined
   /** UTF-16 units of what it writes. */
   size = 0

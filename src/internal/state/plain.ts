@@ -17,7 +17,7 @@ export const compile = (ast: SchemaAST.AST): Take | undefined => {
   try {
     const compiler = new Compiler()
     const take = compiler.root(ast)
-    if (compiler.views.size === 0) return take
+    if (take.fresh === undefined && take.json === undefined) return take
     // A recursive schema cannot know it before.
     return withViews(
       (next, before, walk) => take(next, before, walk),
