@@ -2,7 +2,7 @@
 const length = 5
 
 /** How many steps are taken between two looks at the clock at the most, and how long they may last for that. */
-const mostSteps = 8
+const mostSteps = 4
 const short = 0.1
 
 /**
