@@ -21,12 +21,6 @@ export const make = (driver: string, context: Context.Context<never>): Metrics =
     series[name].updateUnsafe(counts[name], own)
     counts[name] = 0
   }
-  const gauges = { waiting: -1, inFlight: -1 }
-  const show = (name: keyof typeof gauges, value: number) => {
-    if (gauges[name] === value) return
-    gauges[name] = value
-    series[name].updateUnsafe(value, own)
-  }
   return {
     applied: (count) => {
       counts.commits++
@@ -40,20 +34,20 @@ export const make = (driver: string, context: Context.Context<never>): Metrics =
     doubted: () => {
       counts.doubts++
     },
-    sent: (count, waiting, inFlight) => {
+    sent: (count, nowWaiting, nowInFlight) => {
       series.transactions.updateUnsafe(count, own)
-      show("waiting", waiting)
-      show("inFlight", inFlight)
+      series.waiting.updateUnsafe(nowWaiting, own)
+      series.inFlight.updateUnsafe(nowInFlight, own)
     },
-    answered: (millis, waiting, inFlight) => {
+    answered: (millis, nowWaiting, nowInFlight) => {
       tell("updates")
       tell("attempts")
       tell("commits")
       tell("refusals")
       tell("doubts")
       series.latency.updateUnsafe(millis, own)
-      show("waiting", waiting)
-      show("inFlight", inFlight)
+      series.waiting.updateUnsafe(nowWaiting, own)
+      series.inFlight.updateUnsafe(nowInFlight, own)
     }
   }
 }
