@@ -13,6 +13,7 @@ const most = 64
  * algorithm; Corbató, "A Paging Experiment with the Multics System", 1968).
  */
 export class Cells {
+  /** Stands for these cells: what a cell refers to, so that it keeps none of the others alive. */
   readonly key = {}
   private readonly cells = new Map<string, Cell>()
   // A hand that rests while cells come and go would keep alive every table that the map ever had.
