@@ -37,12 +37,17 @@ export interface Options {
   } | undefined
 }
 
-/** Times are milliseconds of the store's clock; `Infinity` for never. */
 interface Entry {
   record: Record
-  expiresAt: number
-  /** How long the tombstone stays that is left then. */
-  retention: number
+  /** Absent where the record stays, as nearly all do. */
+  expiry: Expiry | undefined
+}
+
+interface Expiry {
+  /** In milliseconds of the store's clock. */
+  readonly at: number
+  /** How long the tombstone stays that is left then; `Infinity` for ever. */
+  readonly retention: number
 }
 
 /**
@@ -83,11 +88,12 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
 
   const find = (name: string, now: number): Entry | undefined => {
     const entry = entries.get(name)
-    if (entry === undefined || entry.expiresAt > now) return entry
+    if (entry === undefined || entry.expiry === undefined || entry.expiry.at > now) return entry
     if (entry.record.data !== null) {
+      const { at, retention } = entry.expiry
       entry.record = { revision: expired(entry.record.revision), data: null }
-      entry.expiresAt += entry.retention
-      if (entry.expiresAt > now) return entry
+      entry.expiry = { at: at + retention, retention }
+      if (at + retention > now) return entry
     }
     drop(name)
     return undefined
@@ -96,9 +102,9 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
   const read = (name: string, now: number): Record | null => {
     const entry = find(name, now)
     if (entry === undefined) return null
-    return entry.record.data === null || entry.expiresAt === Infinity
+    return entry.record.data === null || entry.expiry === undefined
       ? entry.record
-      : { ...entry.record, expiresIn: Duration.millis(entry.expiresAt - now) }
+      : { ...entry.record, expiresIn: Duration.millis(entry.expiry.at - now) }
   }
 
   // Each write looks at two of the records that expire, going round: what has expired is dropped within half as many
@@ -119,13 +125,13 @@ export const make: (options?: Options) => Effect.Effect<Driver> = Effect.fnUntra
     const { expiresIn, name, retention } = write
     const left = retention === undefined ? Infinity : Duration.toMillis(retention)
     const lasts = expiresIn !== undefined ? Duration.toMillis(expiresIn) : record.data === null ? left : Infinity
-    if (lasts !== Infinity) expiring.add(name)
+    const expiry = lasts === Infinity ? undefined : { at: now + lasts, retention: left }
+    if (expiry !== undefined) expiring.add(name)
     else if (expiring.size > 0) expiring.delete(name)
-    if (entry === undefined) entries.set(name, { record, expiresAt: now + lasts, retention: left })
+    if (entry === undefined) entries.set(name, { record, expiry })
     else {
       entry.record = record
-      entry.expiresAt = now + lasts
-      entry.retention = left
+      entry.expiry = expiry
     }
     sweep(now)
     watchers.hint(name)

@@ -62,6 +62,8 @@ export class Watchers {
   }
 
   hint(name: string): void {
+    // Each commit comes by, and hardly any is watched.
+    if (this.byName.size === 0) return
     for (const watcher of this.byName.get(name) ?? []) watcher.hint(name)
   }
 

@@ -95,10 +95,11 @@ export const check = <S extends Schema.Codec<unknown, unknown>>(
   const moment = { now: DateTime.makeUnsafe(0) }
 
   const fault = (state: S["Type"]): Pick<PurityError, "reason" | "description"> | "unstorable" | undefined => {
-    const stored = Result.flatMap(codec.hold(state), (held) => Result.map(held.text(), (text) => ({ held, text })))
+    const held = codec.hold(state)
     // Not every value of a type can be stored: such a state never reaches a handler.
-    if (Result.isFailure(stored)) return "unstorable"
-    const { held, text } = stored.success
+    if (held instanceof Codec.Fault) return "unstorable"
+    const text = held.text()
+    if (text instanceof Codec.Fault) return "unstorable"
     const run = (state: S["Type"]) => Result.try(() => sealed("purity", () => handler(state, moment)))
     const same = (state: unknown) => differs(state, held.view()) === undefined
     // One that could be changed, to see whether it is; then what storages hand out, which throws when it is changed.
@@ -124,8 +125,8 @@ export const check = <S extends Schema.Codec<unknown, unknown>>(
     }
     if (aborts) return undefined
     const next = codec.accept((pair as ReadonlyArray<unknown>)[1], held)
-    if (Result.isSuccess(next)) return undefined
-    const { path, reason } = next.failure
+    if (next instanceof Codec.Held) return undefined
+    const { path, reason } = next
     const where = path.map((key) => `[${JSON.stringify(key)}]`).join("")
     return {
       reason: "DoesNotFit",

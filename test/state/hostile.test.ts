@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result, Schema, SchemaGetter, type SchemaIssue } from "effect"
+import { Effect, Schema, SchemaGetter, type SchemaIssue } from "effect"
 import * as Codec from "../../src/internal/state/codec.ts"
 import { fault, ok, text } from "./support.ts"
 
@@ -58,11 +58,11 @@ describe("depth", () => {
       for (const [schema, state, stored] of states) {
         const codec = Codec.of(schema)
         for (const result of [codec.hold(state), codec.read(stored)]) {
-          if (Result.isFailure(result)) assert.isString(result.failure.reason)
+          if (result instanceof Codec.Fault) assert.isString(result.reason)
           else {
-            const again = codec.accept(result.success.view(), result.success)
-            if (Result.isFailure(again)) assert.isString(again.failure.reason)
-            result.success.text()
+            const again = codec.accept(result.view(), result)
+            if (again instanceof Codec.Fault) assert.isString(again.reason)
+            result.text()
           }
         }
       }
@@ -154,8 +154,8 @@ describe("user code that throws", () => {
         const codec = Codec.of(schema)
         assert.isString(fault(codec.hold({ n: 1 })).reason)
         const read = codec.read(`{"n":1}`)
-        if (Result.isSuccess(read)) assert.isString(fault(codec.accept({ n: 2 }, read.success)).reason)
-        else assert.isString(read.failure.reason)
+        if (read instanceof Codec.Fault) assert.isString(read.reason)
+        else assert.isString(fault(codec.accept({ n: 2 }, read)).reason)
       }
     })
     it(`in a state is a fault of that state (${i})`, () => {
@@ -185,9 +185,9 @@ describe("user code that throws", () => {
         for (const state of states) {
           const results = [
             codec.hold(state),
-            ...(Result.isSuccess(before) ? [codec.accept(state, before.success)] : [])
+            ...(before instanceof Codec.Fault ? [] : [codec.accept(state, before)])
           ]
-          for (const result of results) if (Result.isFailure(result)) assert.isString(result.failure.reason)
+          for (const result of results) if (result instanceof Codec.Fault) assert.isString(result.reason)
         }
       }
     })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, DateTime, Duration, Effect, Equal, Result, Schema } from "effect"
+import { BigDecimal, DateTime, Duration, Effect, Equal, Schema } from "effect"
 import * as Codec from "../../src/internal/state/codec.ts"
 import { differs } from "../../src/internal/state/same.ts"
 import * as Schemas from "./schemas.ts"
@@ -47,6 +47,18 @@ const vandalize = (value: unknown, seen = new Set<unknown>()): void => {
   attempt(() => Object.setPrototypeOf(value, null))
 }
 
+for (const [name, schema] of Object.entries(Schemas.plain)) {
+  it.effect.prop(
+    `a plain state under ${name} is handed out itself, for it cannot be changed`,
+    [schema],
+    ([state]) =>
+      Effect.sync(() => {
+        const held = Codec.of(schema).hold(state)
+        if (held instanceof Codec.Held && held.plain) assert.isTrue(held.shared)
+      })
+  )
+}
+
 for (const [name, schema] of Object.entries(Schemas.all)) {
   const codec = Codec.of(schema)
   it.effect.prop(
@@ -55,9 +67,9 @@ for (const [name, schema] of Object.entries(Schemas.all)) {
     ([state]) =>
       Effect.sync(() => {
         const made = codec.hold(state)
-        if (Result.isFailure(made)) return
-        const written = text(made.success)
-        for (const held of [made.success, ok(codec.read(written))]) {
+        if (made instanceof Codec.Fault) return
+        const written = text(made)
+        for (const held of [made, ok(codec.read(written))]) {
           const pristine = ok(codec.read(written)).view()
           for (let i = 0; i < 3; i++) {
             const view = held.view()

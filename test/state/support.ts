@@ -1,17 +1,17 @@
 import { assert } from "@effect/vitest"
-import { Result, Schema } from "effect"
-import type * as Codec from "../../src/internal/state/codec.ts"
+import { Schema } from "effect"
+import * as Codec from "../../src/internal/state/codec.ts"
 import { parse } from "../../src/internal/state/json.ts"
 import { differs } from "../../src/internal/state/same.ts"
 
-export const ok = <A>(result: Result.Result<A, Codec.Fault>): A => {
-  if (Result.isFailure(result)) throw new Error(`refused at ${result.failure.path.join("/")}: ${result.failure.reason}`)
-  return result.success
+export const ok = <A>(result: A | Codec.Fault): A => {
+  if (result instanceof Codec.Fault) throw new Error(`refused at ${result.path.join("/")}: ${result.reason}`)
+  return result
 }
 
-export const fault = (result: Result.Result<unknown, Codec.Fault>): Codec.Fault => {
-  if (Result.isSuccess(result)) throw new Error("was not refused")
-  return result.failure
+export const fault = (result: unknown): Codec.Fault => {
+  if (result instanceof Codec.Fault) return result
+  throw new Error("was not refused")
 }
 
 export const text = (held: Codec.Held): string => ok(held.text())

@@ -1,5 +1,4 @@
 import * as Duration from "effect/Duration"
-import type * as Result from "effect/Result"
 import type { Record } from "../../Driver.ts"
 import type { Codec, Fault, Held } from "../state/codec.ts"
 import type { Lane } from "./lanes.ts"
@@ -23,7 +22,7 @@ export class Known {
   /** Whether others came first twice in a row of late, so that we ask for a turn. */
   contended = false
   private codec: Codec | undefined
-  private held: Result.Result<Held, Fault> | undefined
+  private held: Held | Fault | undefined
 
   /** `held`: what `codec` reads from the text, where that is known already. */
   constructor(
@@ -34,7 +33,7 @@ export class Known {
     expiresAt: number,
     own: number,
     codec?: Codec,
-    held?: Result.Result<Held, Fault>
+    held?: Held | Fault
   ) {
     this.revision = revision
     this.text = text
@@ -47,7 +46,7 @@ export class Known {
   }
 
   /** The stored state under a schema; `undefined` where nothing is stored. It is read once for each schema in turn. */
-  state(codec: Codec): Result.Result<Held, Fault> | undefined {
+  state(codec: Codec): Held | Fault | undefined {
     if (this.text === null) return undefined
     if (this.held === undefined || this.codec !== codec) {
       this.held = codec.read(this.text)
@@ -76,10 +75,14 @@ export const toKnown = (record: Record | null, asOf: number, moment: number, now
       0
     )
 
-/** A scope in this process: the updates that wait for it, what is known of it, and whether a call is in flight. */
-export class Cell {
+/**
+ * A scope in this process: the line of updates that wait for it, what is known of it, and whether a call is in flight.
+ *
+ * It is its line, and does not have one: each thing more that belongs to a scope has to be fetched into a cache when it
+ * is used again.
+ */
+export class Cell extends Line {
   readonly name: string
-  readonly line = new Line()
   /** The cells of whoever works on this one only. */
   readonly alone: ReadonlyArray<Cell> = [this]
   lane: Lane
@@ -95,14 +98,19 @@ export class Cell {
   loaded = 0
   /** Whether it is in its lane's queue. */
   offered = false
-  /** Whether nobody waits for it, was used of late, is in no map any more, and what it weighs: see `Cells`. */
+  /** Whether nobody waits for it, it was used of late, and what it weighs: see `Cells`. */
   idle = false
   used = false
-  forgotten = false
   weight = 0
+  /** Stands for the cells that it is one of, and keeps nothing of them alive. Absent once they have forgotten it. */
+  key: object | undefined
+  /** The limit that its name was last checked against. */
+  nameBytes = 0
 
-  constructor(name: string, lane: Lane, known: Known | undefined) {
+  constructor(name: string, key: object, lane: Lane, known: Known | undefined) {
+    super()
     this.name = name
+    this.key = key
     this.lane = lane
     this.known = known
   }

@@ -13,6 +13,8 @@ const most = 64
  * algorithm; Corbató, "A Paging Experiment with the Multics System", 1968).
  */
 export class Cells {
+  /** Stands for these cells: what a cell refers to, so that it keeps none of the others alive. */
+  readonly key = {}
   private readonly cells = new Map<string, Cell>()
   // A hand that rests while cells come and go would keep alive every table that the map ever had.
   private hand: MapIterator<Cell> | undefined = undefined
@@ -35,13 +37,18 @@ export class Cells {
   get(name: string): Cell {
     const cell = this.cells.get(name)
     if (cell === undefined) return this.add(name, undefined)
-    if (cell.idle) this.wake(cell)
+    this.hold(cell)
     return cell
+  }
+
+  /** Keeps a cell for somebody who waits. */
+  hold(cell: Cell): void {
+    if (cell.idle) this.wake(cell)
   }
 
   /** Lets a cell go that nobody waits for. */
   release(cell: Cell): void {
-    if (cell.idle || cell.forgotten) return
+    if (cell.idle || cell.key === undefined) return
     if (cell.known !== undefined) return this.rest(cell, cell.known)
     this.drop(cell)
     this.hand = undefined
@@ -68,7 +75,7 @@ export class Cells {
   }
 
   private add(name: string, known: Known | undefined): Cell {
-    const cell = new Cell(name, this.laneOf(name), known)
+    const cell = new Cell(name, this.key, this.laneOf(name), known)
     this.cells.set(name, cell)
     return cell
   }
@@ -103,8 +110,15 @@ export class Cells {
   }
 
   private drop(cell: Cell): void {
-    cell.forgotten = true
+    cell.key = undefined
+    cell.known = undefined
     this.cells.delete(cell.name)
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    for (const cell of this.cells.values()) this.drop(cell)
+    this.hand = undefined
   }
 
   private wake(cell: Cell): void {

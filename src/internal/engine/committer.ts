@@ -11,7 +11,7 @@ import * as Name from "../name.ts"
 import { steady } from "../steady.ts"
 import { Again } from "./again.ts"
 import type { Answers, Calls } from "./calls.ts"
-import { stopwatch } from "./elapsed.ts"
+import { Stopwatch } from "./elapsed.ts"
 import { Flights } from "./flights.ts"
 import { type Batch, emptyBatch, Gather } from "./gather.ts"
 import { type Lane, Lanes } from "./lanes.ts"
@@ -45,8 +45,7 @@ export class Committer {
   private readonly lanes: Lanes
   private readonly calls: Calls
   private readonly metrics: Metrics.Metrics
-  private readonly clock: Clock.Clock
-  private readonly elapsed: () => number
+  private readonly stopwatch: Stopwatch
   private readonly steady: () => number
   private readonly soon: Soon
   private readonly tick: () => number
@@ -70,15 +69,16 @@ export class Committer {
   ) {
     this.calls = calls
     this.metrics = metrics
-    this.clock = clock
     this.soon = soon
     this.steady = steady(clock)
     this.tick = tick
-    this.elapsed = stopwatch(clock)
-    this.report = new Report({ driver: driver.name, fork, elapsed: this.elapsed })
+    this.stopwatch = new Stopwatch(clock)
+    const elapsed = this.stopwatch.look
+    this.report = new Report({ driver: driver.name, fork, elapsed })
     // What comes in at the same moment goes together.
     this.lanes = new Lanes(driver, (lane) => soon(() => this.go(new Turn(lane, (turn) => this.turn(turn)))))
     this.lines = new Lines({
+      driver,
       prefix: Name.namespacePrefix(options.namespace),
       knownScopes: options.knownScopes,
       knownBytes: options.knownBytes,
@@ -94,14 +94,14 @@ export class Committer {
     this.flights = new Flights((run) => {
       for (const { cell } of run.slots) {
         // Where one is to blame, the next may be, too.
-        cell.most *= 2
+        if (cell.most < Infinity) cell.most *= 2
         this.gather.unload(cell)
       }
       this.reader.wake()
     })
     this.again = new Again({
       clock,
-      elapsed: this.elapsed,
+      elapsed,
       lines: this.lines,
       fork,
       recovery: options.recovery,
@@ -149,6 +149,7 @@ export class Committer {
     for (const cell of this.lines.cells) failAll(this.lines.drain(cell), this.calls.closed)
     this.flights.close(() => {
       this.lanes.stop()
+      this.lines.cells.clear()
       resume(Effect.void)
     })
   })
@@ -189,16 +190,17 @@ export class Committer {
       const { runs } = batch
       if (runs.length > 0) {
         const asOf = this.tick()
-        const sentAt = this.elapsed()
+        const sentAt = this.stopwatch.look()
         for (const run of runs) run.sentAt ??= sentAt
         this.metrics.sent(runs.length, this.lines.waiting, this.flights.size)
         const answers = (yield "commit")!
-        const now = this.clock.currentTimeMillisUnsafe()
+        const answeredAt = this.stopwatch.look()
+        const now = this.stopwatch.wall
         for (let i = 0; i < runs.length; i++) {
           if (this.outcomes.conclude(runs[i]!, answers[i]!, lane, asOf, now)) batch.answered.push(runs[i]!)
           batch.concluded = i + 1
         }
-        this.metrics.answered(this.elapsed() - sentAt, this.lines.waiting, this.flights.size - batch.answered.length)
+        this.metrics.answered(answeredAt - sentAt, this.lines.waiting, this.flights.size - batch.answered.length)
         while (!this.tell(batch)) yield "pause"
       }
       if (!lane.hurry) return

@@ -4,16 +4,25 @@ import type * as Clock from "effect/Clock"
  * Milliseconds that have passed at least, by whichever clock shows more: a wall clock may be set back, and a monotonic
  * one stands still while the machine sleeps.
  */
-export const stopwatch = (clock: Clock.Clock): () => number => {
-  let wall = clock.currentTimeMillisUnsafe()
-  let monotonic = clock.monotonicTimeNanosUnsafe()
-  let passed = 0
-  return () => {
-    const wallNow = clock.currentTimeMillisUnsafe()
-    const monotonicNow = clock.monotonicTimeNanosUnsafe()
-    passed += Math.max(0, wallNow - wall, Number(monotonicNow - monotonic) / 1_000_000)
-    wall = wallNow
-    monotonic = monotonicNow
-    return passed
+export class Stopwatch {
+  /** What the wall clock showed at the last look. */
+  wall: number
+  private readonly clock: Clock.Clock
+  private monotonic: bigint
+  private passed = 0
+
+  constructor(clock: Clock.Clock) {
+    this.clock = clock
+    this.wall = clock.currentTimeMillisUnsafe()
+    this.monotonic = clock.monotonicTimeNanosUnsafe()
+  }
+
+  readonly look = (): number => {
+    const wall = this.clock.currentTimeMillisUnsafe()
+    const monotonic = this.clock.monotonicTimeNanosUnsafe()
+    this.passed += Math.max(0, wall - this.wall, Number(monotonic - this.monotonic) / 1_000_000)
+    this.wall = wall
+    this.monotonic = monotonic
+    return this.passed
   }
 }

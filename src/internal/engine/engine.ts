@@ -5,13 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { constUndefined } from "effect/Function"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { Driver } from "../../Driver.ts"
 import { type DriverError, ProductError, type ScopedError } from "../../ScopedError.ts"
 import * as Background from "../background.ts"
 import * as Name from "../name.ts"
+import { Fault } from "../state/codec.ts"
 import * as Calls from "./calls.ts"
 import { toKnown } from "./cell.ts"
 import * as Committer from "./committer.ts"
@@ -67,15 +67,16 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     })
   )
 
-  const admit = ({ fault, parts, scope }: Target): ScopedError | undefined => {
-    if (closed) return Calls.about(scope, calls.closed)
+  const admit = (target: Target): ScopedError | undefined => {
+    if (closed) return Calls.about(target.scope, calls.closed)
+    const { fault, parts, scope } = target
     if (fault !== undefined) return fault
     const limits = driver.limits
     for (const part of parts) {
       const fault = Name.fault(part.scope, lines.nameOf(part.name), limits.nameBytes)
       if (fault !== undefined) return fault
       const initial = part.initial()
-      if (Result.isFailure(initial)) return stateError(part, "initial", initial.failure)
+      if (initial instanceof Fault) return stateError(part, "initial", initial)
     }
     return parts.length <= limits.scopesPerTransaction ? undefined : new ProductError({
       scope,
@@ -106,16 +107,21 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     resume: (exit: Effect.Effect<unknown, unknown>) => void,
     span: Tracer.Span | undefined
   ): Update | void => {
-    const error = admit(target)
-    if (error !== undefined) return resume(Effect.fail(error))
+    let cells = closed ? undefined : lines.seated(target)
+    if (cells === undefined) {
+      const error = admit(target)
+      if (error !== undefined) return resume(Effect.fail(error))
+      cells = lines.seat(target)
+    }
     const update = new Update(
       target,
       kind,
       handler as (state: unknown, moment: unknown) => unknown,
       // A look always runs until it sees something.
       kind === "look" ? undefined : retry ?? options.retry,
-      caller.getRef(Clock.Clock),
+      caller.context,
       tick(),
+      cells,
       lines,
       resume,
       span
@@ -124,7 +130,8 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
     return update
   }
 
-  const isTraced = (caller: Fiber.Fiber<unknown, unknown>) => caller.getRef(Tracer.Tracer) !== Tracer.nativeTracer
+  const isTraced = ({ cache: { tracer = Tracer.nativeTracer } }: Fiber.Fiber<unknown, unknown>) =>
+    tracer !== Tracer.nativeTracer
 
   const spanned = <A, E>(
     operation: "update" | "get" | "remove",
@@ -155,12 +162,12 @@ export const make = Effect.fnUntraced(function*(driver: Driver, options: Options
           : fresh
         const stored = known.state(part.codec)
         const held = stored ?? part.initial()
-        if (Result.isFailure(held)) {
-          return resume(Effect.fail(stateError(part, stored === undefined ? "initial" : "read", held.failure)))
+        if (held instanceof Fault) {
+          return resume(Effect.fail(stateError(part, stored === undefined ? "initial" : "read", held)))
         }
         lines.cells.learn(name, known)
         resume(Effect.succeed({
-          state: target.join([held.success.view()]),
+          state: target.join([held.view()]),
           version: versionOf(known),
           expiresAt: known.expiresAt
         }))

@@ -76,7 +76,7 @@ export class Gather {
 
   /** Gives back what was read for a cell that nobody waits for any more. Tells whether there was anything. */
   private unwanted(cell: Cell): boolean {
-    if (cell.line.head !== undefined || cell.loaded === 0) return false
+    if (cell.head !== undefined || cell.loaded === 0) return false
     this.unload(cell)
     return true
   }

@@ -1,4 +1,5 @@
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -8,15 +9,15 @@ import type { Update } from "./update.ts"
 
 /** What a handler is told besides the state: the time of the run whose outcome is committed, read when it is asked for. */
 class Moment {
-  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never>
   private time: DateTime.Utc | undefined = undefined
 
-  constructor(clock: Clock.Clock) {
-    this.clock = clock
+  constructor(context: Context.Context<never>) {
+    this.context = context
   }
 
   get now(): DateTime.Utc {
-    return this.time ??= DateTime.makeUnsafe(this.clock.currentTimeMillisUnsafe())
+    return this.time ??= DateTime.makeUnsafe(Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe())
   }
 }
 
@@ -28,7 +29,7 @@ export type Answer =
 /** Runs a handler. It never throws: what the handler throws is a defect of its caller. */
 export const call = (update: Update, state: unknown): Answer => {
   try {
-    return toAnswer(update, state, update.handler(state, new Moment(update.clock)))
+    return toAnswer(update, state, update.handler(state, new Moment(update.context)))
   } catch (defect) {
     return { exit: Exit.die(defect) }
   }
@@ -40,7 +41,7 @@ export const call = (update: Update, state: unknown): Answer => {
  */
 export const verify = (update: Update, state: () => unknown): Answer => {
   const scope = update.target.scope
-  const now = new Moment(update.clock).now
+  const now = new Moment(update.context).now
   const run = () => {
     const given = state()
     return { given, output: Result.try(() => sealed(scope, () => update.handler(given, { now }))) }

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import type { Driver } from "../../Driver.ts"
 import type { Cell } from "./cell.ts"
 import { Cells } from "./cells.ts"
 import type { Lane, Lanes } from "./lanes.ts"
@@ -15,16 +16,19 @@ export class Lines {
   readonly cells: Cells
   /** How many updates wait. */
   waiting = 0
+  private readonly driver: Driver
   private readonly prefix: string
   private readonly lanes: Lanes
 
   constructor(options: {
+    readonly driver: Driver
     readonly prefix: string
     readonly knownScopes: number
     readonly knownBytes: number
     readonly lanes: Lanes
   }) {
     this.cells = new Cells({ most: options.knownScopes, mostBytes: options.knownBytes, laneOf: options.lanes.of })
+    this.driver = options.driver
     this.prefix = options.prefix
     this.lanes = options.lanes
   }
@@ -38,7 +42,7 @@ export class Lines {
     this.waiting++
     const { cells } = update
     for (let i = 0; i < cells.length; i++) {
-      cells[i]!.line.push(update.place(i))
+      cells[i]!.push(update.place(i))
       this.offer(cells[i]!)
     }
   }
@@ -52,7 +56,7 @@ export class Lines {
       // Nobody waited for its cells while it was away, so they may have been let go.
       update.cells = this.cellsOf(update.target)
       update.cells.forEach((cell, i) => {
-        cell.line.unshift(update.place(i))
+        cell.unshift(update.place(i))
         if (!onKnown && !cell.busy) cell.known = undefined
       })
     }
@@ -72,7 +76,7 @@ export class Lines {
       update.phase = "settled"
       if (update.list !== undefined) this.waiting--
       update.cells.forEach((cell, i) => {
-        cell.line.remove(update.place(i))
+        cell.remove(update.place(i))
         this.offer(cell)
       })
     }
@@ -82,12 +86,12 @@ export class Lines {
   /** Takes everybody out. */
   drain(cell: Cell): ReadonlyArray<Update> {
     const drained: Array<Update> = []
-    for (let head = cell.line.head; head !== undefined; head = cell.line.head) {
+    for (let head = cell.head; head !== undefined; head = cell.head) {
       drained.push(head)
       this.waiting--
       const { cells } = head
       for (let i = 0; i < cells.length; i++) {
-        cells[i]!.line.remove(head.place(i))
+        cells[i]!.remove(head.place(i))
         this.offer(cells[i]!)
       }
     }
@@ -97,14 +101,14 @@ export class Lines {
   /** The head of a cell's line, if it can start now. */
   startable(cell: Cell): Update | undefined {
     if (cell.busy) return undefined
-    const head = cell.line.head
+    const head = cell.head
     if (head === undefined) {
       this.cells.release(cell)
       return undefined
     }
     const { cells } = head
     for (let i = 0; i < cells.length; i++) {
-      if (cells[i]!.busy || cells[i]!.line.first !== head.place(i)) return undefined
+      if (cells[i]!.busy || cells[i]!.first !== head.place(i)) return undefined
     }
     return head
   }
@@ -115,7 +119,7 @@ export class Lines {
       const cell = cells[i]!
       cell.busy = false
       cell.lane = this.lanes.of(cell.name)
-      if (cell.line.first === undefined) this.cells.release(cell)
+      if (cell.first === undefined) this.cells.release(cell)
       else this.offer(cell)
     }
   }
@@ -131,7 +135,27 @@ export class Lines {
     this.lanes.wake(lane)
   }
 
-  cellsOf({ parts }: Target): ReadonlyArray<Cell> {
+  /** The cells of a target that was let in before, under the limits that hold now. */
+  seated({ seat }: Target): ReadonlyArray<Cell> | undefined {
+    const { cells, driver: { limits } } = this
+    if (seat === undefined || seat.length > limits.scopesPerTransaction) return undefined
+    const { nameBytes } = limits
+    for (let i = 0; i < seat.length; i++) {
+      if (seat[i]!.key !== cells.key || seat[i]!.nameBytes !== nameBytes) return undefined
+    }
+    for (let i = 0; i < seat.length; i++) cells.hold(seat[i]!)
+    return seat
+  }
+
+  /** The cells of a target that is let in. */
+  seat(target: Target): ReadonlyArray<Cell> {
+    const { nameBytes } = this.driver.limits
+    const cells = target.seat = this.cellsOf(target)
+    for (const cell of cells) cell.nameBytes = nameBytes
+    return cells
+  }
+
+  private cellsOf({ parts }: Target): ReadonlyArray<Cell> {
     return parts.length === 1
       ? this.cells.get(this.nameOf(parts[0]!.name)).alone
       : parts.map((part) => this.cells.get(this.nameOf(part.name)))

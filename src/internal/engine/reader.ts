@@ -91,6 +91,7 @@ export class Reader {
 
   /** Goes on with what waited for room. */
   wake(): void {
+    if (this.open.size === 0) return
     for (const queue of this.queues.values()) this.start(queue)
   }
 

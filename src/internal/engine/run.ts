@@ -1,9 +1,9 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import type { Driver, Transaction, Write } from "../../Driver.ts"
-import type { Fault, Held } from "../state/codec.ts"
+import { type SizeError, StateError } from "../../ScopedError.ts"
+import { Fault, Held } from "../state/codec.ts"
 import type { Cell, Known } from "./cell.ts"
 import * as Handler from "./handler.ts"
 import type * as Revision from "./revision.ts"
@@ -12,6 +12,8 @@ import type { Slice } from "./slice.ts"
 import { Slot } from "./slot.ts"
 import { stateError } from "./target.ts"
 import { fusible, type Update } from "./update.ts"
+
+const nothing: Transaction = []
 
 /** What running handlers needs to know of its storage. */
 export interface Environment {
@@ -45,7 +47,7 @@ export class Run {
   /** The cells of its slots, in their order. */
   cells: ReadonlyArray<Cell>
   readonly updates: Array<Update>
-  transaction: Transaction = []
+  transaction: Transaction = nothing
   mark: Revision.Mark | undefined = undefined
   /** UTF-16 units of what it writes. */
   size = 0
@@ -66,20 +68,20 @@ export class Run {
 
   /** `first`: heads the lines of all its cells, which are free. */
   constructor(env: Environment, first: Update) {
-    const { cells, target: { parts } } = first
+    const { cells, target: { parts, single } } = first
     this.env = env
     this.first = first
     this.updates = [first]
     this.cells = cells
-    this.slots = cells.length === 1
-      ? [new Slot(cells[0]!, parts[0]!)]
+    this.slots = single !== undefined
+      ? [new Slot(cells[0]!, single)]
       : cells.map((cell, i) => new Slot(cell, parts[i]!))
     let most = mostUpdates
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
-      most = Math.min(most, cell.most)
+      if (cell.most < most) most = cell.most
       this.hold(cell)
-      cell.line.remove(first.place(i))
+      cell.remove(first.place(i))
     }
     this.most = most
     first.phase = "inFlight"
@@ -126,7 +128,7 @@ export class Run {
     const full = updates.length >= this.most || this.spent >= this.allowed
     let earliest: Update | undefined
     for (let i = 0; i < slots.length; i++) {
-      const head = slots[i]!.cell.line.head
+      const head = slots[i]!.cell.head
       if (head === undefined || head === earliest) continue
       if (full && (head.attempts === undefined || head.attempts !== last.attempts || this.most < mostUpdates)) continue
       if (earliest !== undefined && earliest.joinedAt <= head.joinedAt) continue
@@ -138,21 +140,25 @@ export class Run {
   /** Whether an update heads all of its lines, and those that are not held yet can be, and be committed with the rest. */
   private reaches(update: Update): boolean {
     const { cells } = update
-    let room = this.env.driver.limits.scopesPerTransaction - this.slots.length
+    // A line's head, where there is no other line.
+    if (cells === this.cells && cells.length === 1) return true
+    let more = 0
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
-      if (cell.line.first !== update.place(i)) return false
-      if (!this.cells.includes(cell) && (cell.busy || cell.known === undefined || room-- <= 0)) return false
+      if (cell.first !== update.place(i)) return false
+      if (this.indexOf(cell) >= 0) continue
+      if (cell.busy || cell.known === undefined) return false
+      more++
     }
-    return true
+    return more === 0 || this.slots.length + more <= this.env.driver.limits.scopesPerTransaction
   }
 
   private take(update: Update): void {
     const { cells, target: { parts } } = update
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]!
-      cell.line.remove(update.place(i))
-      if (this.cells.includes(cell)) continue
+      cell.remove(update.place(i))
+      if (this.indexOf(cell) >= 0) continue
       this.slots.push(new Slot(cell, parts[i]!))
       this.cells = [...this.cells, cell]
       this.hold(cell)
@@ -164,7 +170,7 @@ export class Run {
   private hold(cell: Cell): void {
     cell.busy = true
     const { text } = cell.known!
-    if (text !== null) this.allowed = Math.max(this.allowed, text.length / bytesPerMilli)
+    if (text !== null && text.length > this.allowed * bytesPerMilli) this.allowed = text.length / bytesPerMilli
   }
 
   private apply(update: Update): void {
@@ -174,7 +180,7 @@ export class Run {
         ? this.remove(update)
         : update.kind === "look"
         ? this.look(update)
-        : update.target.single
+        : update.target.single !== undefined
         ? this.runOnOne(update, this.slotOf(update.cells[0]!))
         : this.runOnMany(update, update.cells.map((cell) => this.slotOf(cell)))
     } catch (defect) {
@@ -183,7 +189,12 @@ export class Run {
   }
 
   private slotOf(cell: Cell): Slot {
-    return this.slots[this.cells.indexOf(cell)]!
+    return this.slots[this.indexOf(cell)]!
+  }
+
+  // Most runs are of one cell.
+  private indexOf(cell: Cell): number {
+    return cell === this.cells[0] ? 0 : this.cells.indexOf(cell)
   }
 
   private remove(update: Update): Exit.Exit<void> {
@@ -193,44 +204,42 @@ export class Run {
 
   private look({ cells, target }: Update): Exit.Exit<Sight, unknown> {
     const slots = cells.map((cell) => this.slotOf(cell))
-    const states = Result.all(slots.map((slot) => slot.read()))
-    return Result.isFailure(states)
-      ? Exit.fail(states.failure)
-      : Exit.succeed(sightOf(target.join(states.success.map((held) => held.view())), slots))
+    const states = readAll(slots)
+    return states instanceof StateError
+      ? Exit.fail(states)
+      : Exit.succeed(sightOf(target.join(states.map((held) => held.view())), slots))
   }
 
   private runOnOne(update: Update, slot: Slot): Exit.Exit<unknown, unknown> {
-    const held = slot.read()
-    if (Result.isFailure(held)) return Exit.fail(held.failure)
-    const before = held.success
+    const before = slot.read()
+    if (!(before instanceof Held)) return Exit.fail(before)
     const answer = this.env.verify
       ? Handler.verify(update, () => before.view())
       : Handler.call(update, before.view())
     if (answer.exit !== undefined) return answer.exit
     if (answer.next !== answer.given) {
       const accepted = slot.accept(answer.next, before, this.env.driver.limits.dataBytes)
-      if (Result.isFailure(accepted)) return Exit.fail(accepted.failure)
-      update.wrote = slot.leave(accepted.success)
+      if (isRefused(accepted)) return Exit.fail(accepted)
+      update.wrote = slot.leave(accepted)
     }
     return Exit.succeed(answer.result)
   }
 
   private runOnMany(update: Update, slots: ReadonlyArray<Slot>): Exit.Exit<unknown, unknown> {
     const { target } = update
-    const read = Result.all(slots.map((slot) => slot.read()))
-    if (Result.isFailure(read)) return Exit.fail(read.failure)
-    const before = read.success
+    const before = readAll(slots)
+    if (before instanceof StateError) return Exit.fail(before)
     const state = () => target.join(before.map((held) => held.view()))
     const answer = this.env.verify ? Handler.verify(update, state) : Handler.call(update, state())
     if (answer.exit !== undefined) return answer.exit
     if (answer.next !== answer.given) {
       const [given, next] = [target.split(answer.given), target.split(answer.next)]
-      const accepted: Array<Result.Success<Held, Fault> | undefined> = []
+      const accepted: Array<Held | undefined> = []
       for (let i = 0; i < slots.length; i++) {
         if (next[i] === given[i]) continue
         const held = slots[i]!.accept(next[i], before[i]!, this.env.driver.limits.dataBytes)
-        if (Result.isFailure(held)) return Exit.fail(held.failure)
-        accepted[i] = held.success
+        if (isRefused(held)) return Exit.fail(held)
+        accepted[i] = held
       }
       for (let i = 0; i < slots.length; i++) {
         if (next[i] !== given[i]) update.wrote = slots[i]!.leave(accepted[i]) || update.wrote
@@ -256,7 +265,7 @@ export class Run {
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i]!
       const write = slot.write(mark, oldest, env.retention, slot.known.contended ? env.writer : undefined)
-      if ("reason" in write) {
+      if (write instanceof Fault) {
         if (updates.length > 1) return undefined
         updates[0]!.outcome = Exit.fail(stateError(slot.part, "write", write))
         for (const slot of slots) slot.reset()
@@ -286,6 +295,20 @@ export class Run {
     return this.slots[index]!.after(write, this.mark, asOf, moment, expiresAt)
   }
 }
+
+const readAll = (slots: ReadonlyArray<Slot>): ReadonlyArray<Held> | StateError => {
+  const all: Array<Held> = []
+  for (const slot of slots) {
+    const held = slot.read()
+    if (!(held instanceof Held)) return held
+    all.push(held)
+  }
+  return all
+}
+
+/** Whether what a handler left was not accepted. */
+const isRefused = (accepted: Held | StateError | SizeError | undefined): accepted is StateError | SizeError =>
+  accepted !== undefined && !(accepted instanceof Held)
 
 /** What a look at some scopes saw. */
 export interface Sight {

@@ -1,7 +1,6 @@
-import * as Result from "effect/Result"
 import type { Write } from "../../Driver.ts"
 import { SizeError, type StateError } from "../../ScopedError.ts"
-import type { Fault, Held } from "../state/codec.ts"
+import { Fault, Held } from "../state/codec.ts"
 import { type Cell, Known } from "./cell.ts"
 import * as Revision from "./revision.ts"
 import { type Part, stateError } from "./target.ts"
@@ -11,9 +10,9 @@ export class Slot {
   readonly cell: Cell
   readonly part: Part
   readonly known: Known
-  private readonly base: Result.Result<Held, Fault> | undefined
+  private readonly base: Held | Fault | undefined
   /** The state now, or why it cannot be read; `undefined` where nothing is stored. */
-  private state: Result.Result<Held, Fault> | undefined
+  private state: Held | Fault | undefined
   /** Whether a commit is due although the state may be as it was: each change counts, for it prolongs the lifetime. */
   private renewed = false
 
@@ -35,39 +34,31 @@ export class Slot {
   }
 
   /** The state to give to a handler. */
-  read(): Result.Result<Held, StateError> {
+  read(): Held | StateError {
     const state = this.state ?? this.part.initial()
-    return Result.isSuccess(state)
-      ? state as Result.Success<Held, never>
-      : Result.fail(stateError(this.part, this.state === undefined ? "initial" : "read", state.failure))
+    return state instanceof Held
+      ? state
+      : stateError(this.part, this.state === undefined ? "initial" : "read", state)
   }
 
   /**
    * Looks at what a handler left of `before`: the state as the next handler may see it, which is as it would be read
    * back from the store; `undefined` for nothing.
    */
-  accept(
-    next: unknown,
-    before: Held,
-    limit: number
-  ): Result.Result<Result.Success<Held, Fault> | undefined, StateError | SizeError> {
-    const accepted = this.part.codec.accept(next, before)
-    if (Result.isFailure(accepted)) return Result.fail(stateError(this.part, "write", accepted.failure))
-    const held = accepted.success
-    if (held.bytes > limit) {
-      return Result.fail(new SizeError({ scope: this.part.scope, bytes: held.bytes, limit }))
-    }
+  accept(next: unknown, before: Held, limit: number): Held | StateError | SizeError | undefined {
+    const held = this.part.codec.accept(next, before)
+    if (held instanceof Fault) return stateError(this.part, "write", held)
+    if (held.bytes > limit) return new SizeError({ scope: this.part.scope, bytes: held.bytes, limit })
     // A scope that holds nothing is not created by a handler that leaves its initial state as it is.
-    return Result.succeed(this.state === undefined && sameText(held, before) ? undefined : accepted)
+    return this.state === undefined && sameText(held, before) ? undefined : held
   }
 
   /** Goes on with what was accepted. Tells whether that is a change. */
-  leave(accepted: Result.Success<Held, Fault> | undefined): boolean {
-    const { state } = this
-    const before = state !== undefined && Result.isSuccess(state) ? state.success : undefined
-    if (accepted?.success === before) return false
+  leave(accepted: Held | undefined): boolean {
+    const before = this.state
+    if (accepted === before) return false
     if (this.expires && !this.renewed) {
-      this.renewed = accepted !== undefined && (before === undefined || !sameText(accepted.success, before))
+      this.renewed = accepted !== undefined && !(before instanceof Held && sameText(accepted, before))
     }
     this.state = accepted
     return true
@@ -90,11 +81,8 @@ export class Slot {
   /** What a commit would do, or why the state has no text. `claim` goes along. */
   write(mark: Revision.Mark, oldest: number, retention: Write["retention"], claim: string | undefined): Write | Fault {
     const { base, cell: { name }, known, part, renewed, state } = this
-    const text = state === base && !renewed || state === undefined || Result.isFailure(state)
-      ? undefined
-      : state.success.text()
-    if (text !== undefined && Result.isFailure(text)) return text.failure
-    const data = text?.success ?? null
+    const data = state === base && !renewed || !(state instanceof Held) ? null : state.text()
+    if (data instanceof Fault) return data
     if (!renewed && (state === base || data === known.text)) {
       return { name, expected: known.revision, next: undefined, expiresIn: undefined, retention: undefined, claim }
     }
@@ -124,6 +112,6 @@ export class Slot {
 const sameText = (a: Held, b: Held): boolean => {
   if (a === b) return true
   if (a.bytes !== b.bytes) return false
-  const [one, other] = [a.text(), b.text()]
-  return Result.isSuccess(one) && Result.isSuccess(other) && one.success === other.success
+  const text = a.text()
+  return !(text instanceof Fault) && text === b.text()
 }

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
-import type * as Result from "effect/Result"
 import { type NameError, ProductError, StateError } from "../../ScopedError.ts"
-import type { Codec, Fault, Held } from "../state/codec.ts"
+import { type Codec, Fault, type Held } from "../state/codec.ts"
+import type { Cell } from "./cell.ts"
 
 /** One scope inside what an update works on. */
 export interface Part {
@@ -11,7 +11,7 @@ export interface Part {
   readonly name: string
   readonly codec: Codec
   /** The state where nothing is stored. */
-  readonly initial: () => Result.Result<Held, Fault>
+  readonly initial: () => Held | Fault
   readonly idleTimeToLive: Duration.Duration | undefined
 }
 
@@ -30,9 +30,8 @@ const sameTimeToLive = ({ idleTimeToLive: a }: Part, { idleTimeToLive: b }: Part
 /** The text of a part's initial state, `undefined` where it has none. */
 export const textOfInitial = (part: Part): string | undefined => {
   const initial = part.initial()
-  if (initial._tag === "Failure") return undefined
-  const text = initial.success.text()
-  return text._tag === "Failure" ? undefined : text.success
+  const text = initial instanceof Fault ? initial : initial.text()
+  return text instanceof Fault ? undefined : text
 }
 
 /**
@@ -43,21 +42,24 @@ export const textOfInitial = (part: Part): string | undefined => {
 export interface Target {
   readonly scope: string
   readonly parts: ReadonlyArray<Part>
-  /** Whether its state is that of its only part. */
-  readonly single: boolean
+  /** Its only part, where its state is the state of that. */
+  readonly single: Part | undefined
   readonly join: (states: ReadonlyArray<unknown>) => unknown
   readonly split: (state: unknown) => ReadonlyArray<unknown>
   /** Why it can never be used. */
   readonly fault: NameError | ProductError | undefined
+  /** Where its updates wait in the storage that last let it in, so that this need not be found out for each of them. */
+  seat: ReadonlyArray<Cell> | undefined
 }
 
 export const single = (part: Part, fault?: NameError): Target => ({
   scope: part.scope,
   parts: [part],
-  single: true,
+  single: part,
   join: (states) => states[0],
   split: (state) => [state],
-  fault
+  fault,
+  seat: undefined
 })
 
 /** Several targets as one, whose state is a struct or a tuple of their states. */
@@ -70,8 +72,9 @@ export const product = (members: { readonly [key: string]: Target } | ReadonlyAr
   return {
     scope,
     parts,
-    single: false,
+    single: undefined,
     fault: targets.find((target) => target.fault !== undefined)?.fault ?? repeated(scope, parts),
+    seat: undefined,
     join: (states) => {
       let start = 0
       const joined = targets.map((target) => target.join(states.slice(start, start += target.parts.length)))

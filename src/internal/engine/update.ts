@@ -1,4 +1,4 @@
-import type * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
@@ -45,7 +45,7 @@ export class Update extends Effectable.Class<void> implements Place {
   readonly kind: Kind
   readonly handler: (state: unknown, moment: unknown) => unknown
   readonly retry: Retry | undefined
-  readonly clock: Clock.Clock
+  readonly context: Context.Context<never>
   readonly joinedAt: number
   /** Set when somebody traces. */
   readonly span: Tracer.Span | undefined
@@ -69,7 +69,7 @@ export class Update extends Effectable.Class<void> implements Place {
 
   /**
    * - `retry`: `undefined` for the default, see `schedules.ts`.
-   * - `clock`: the caller's: the time that its handler is told.
+   * - `context`: the caller's, whose clock tells its handler the time.
    * - `joinedAt`: the tick at which the caller came: its answer must have been true at some moment after it.
    */
   constructor(
@@ -77,8 +77,9 @@ export class Update extends Effectable.Class<void> implements Place {
     kind: Kind,
     handler: (state: unknown, moment: unknown) => unknown,
     retry: Retry | undefined,
-    clock: Clock.Clock,
+    context: Context.Context<never>,
     joinedAt: number,
+    cells: ReadonlyArray<Cell>,
     lines: Lines,
     resume: (exit: Effect.Effect<unknown, unknown>) => void,
     span: Tracer.Span | undefined
@@ -88,12 +89,12 @@ export class Update extends Effectable.Class<void> implements Place {
     this.kind = kind
     this.handler = handler
     this.retry = retry
-    this.clock = clock
+    this.context = context
     this.joinedAt = joinedAt
     this.lines = lines
     this.resume = resume
     this.span = span
-    this.cells = lines.cellsOf(target)
+    this.cells = cells
     this.others = this.cells.length === 1 ? undefined : this.cells.slice(1).map(() => new OtherPlace(this))
   }
 

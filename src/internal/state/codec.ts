@@ -1,10 +1,9 @@
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import { caught, type Fault, ofExit } from "./fault.ts"
+import { caught, Fault, ofExit } from "./fault.ts"
 import { freeze } from "./freeze.ts"
-import { type Held, State, type Unknown, type Writer } from "./held.ts"
+import { Held, type Unknown, type Writer } from "./held.ts"
 import * as Json from "./json.ts"
 import * as Plain from "./plain.ts"
 import { differs } from "./same.ts"
@@ -12,20 +11,20 @@ import * as Size from "./size.ts"
 import { none, refused, Suspicious, type Take, type Walk } from "./take.ts"
 import * as UnknownKeys from "./unknownKeys.ts"
 
-export type { Fault } from "./fault.ts"
-export type { Held } from "./held.ts"
+export { Fault } from "./fault.ts"
+export { Held } from "./held.ts"
 
 /** Between the JSON text that is stored and the states that handlers see. Nothing here throws. */
 export interface Codec {
-  readonly read: (text: string) => Result.Result<Held, Fault>
+  readonly read: (text: string) => Held | Fault
   /**
    * What a handler left, as it would be read back were it stored. `before` is what the handler was given: keys of it
    * that the schema does not know are carried over, and what did not change is not looked at again. Gives `before`
    * itself where nothing has changed.
    */
-  readonly accept: (next: unknown, before: Held) => Result.Result<Held, Fault>
+  readonly accept: (next: unknown, before: Held) => Held | Fault
   /** A state that comes from nowhere, such as the initial one. */
-  readonly hold: (state: unknown) => Result.Result<Held, Fault>
+  readonly hold: (state: unknown) => Held | Fault
 }
 
 const codecs = new WeakMap<object, Codec>()
@@ -41,11 +40,11 @@ const make = (schema: Schema.Constraint): Codec => {
   let translator: Translator | undefined
   // Recursive schemas may name what is not there yet when the scope is made.
   const made = (): Translator => translator ??= new Translator(schema)
-  const accept = (next: unknown, before: Held | undefined): Result.Result<Held, Fault> => {
+  const accept = (next: unknown, before: Held | undefined): Held | Fault => {
     try {
-      return made().accept(next, before as State | undefined)
+      return made().accept(next, before)
     } catch (error) {
-      return Result.fail(caught(error))
+      return caught(error)
     }
   }
   return {
@@ -53,7 +52,7 @@ const make = (schema: Schema.Constraint): Codec => {
       try {
         return made().read(text)
       } catch (error) {
-        return Result.fail(caught(error))
+        return caught(error)
       }
     },
     accept,
@@ -94,91 +93,87 @@ class Translator implements Writer {
     this.#json = this.#plain === undefined ? Plain.compile(SchemaAST.toEncoded(json.ast)) : undefined
   }
 
-  read(text: string): Result.Result<State, Fault> {
+  read(text: string): Held | Fault {
     const json = parse(text)
-    if (Result.isFailure(json)) return Result.fail(json.failure)
+    if (json instanceof Fault) return json
     const walk: Walk = { bytes: 0, limit: Infinity, mode: "adopt" }
-    const taken = take(this.#plain, json.success, none, walk)
+    const taken = take(this.#plain, json, none, walk)
     if (taken !== refused) {
       const unknown = walk.unknown && { json: this.json(taken), extras: walk.unknown }
-      return Result.succeed(this.#tree(taken, walk.bytes, text, unknown))
+      return this.#tree(taken, walk.bytes, text, unknown)
     }
     // What was adopted in part is not what was read any more.
-    const again = this.#plain === undefined ? json.success : Json.parse(text)
-    return Result.flatMap(this.#decodeAll(again), (decoded) => this.#held(decoded, text))
+    const again = this.#plain === undefined ? json : Json.parse(text)
+    const decoded = this.#decodeAll(again)
+    return decoded instanceof Fault ? decoded : this.#held(decoded, text)
   }
 
-  accept(next: unknown, before: State | undefined): Result.Result<State, Fault> {
+  accept(next: unknown, before: Held | undefined): Held | Fault {
     if (before !== undefined && before.of === this && before.shared && before.state === next) {
-      return Result.succeed(before)
+      return before
     }
     if (this.#plain !== undefined) {
       const hint = before !== undefined && before.of === this && before.plain ? before : undefined
       const walk: Walk = { bytes: 0, limit: suspicious, mode: "copy" }
       const taken = take(this.#plain, next, hint === undefined ? none : hint.state, walk)
       if (taken !== refused) {
-        if (hint !== undefined && taken === hint.state) return Result.succeed(hint)
+        if (hint !== undefined && taken === hint.state) return hint
         const bytes = walk.bytes + (hint === undefined ? 0 : hint.measured)
-        if (before?.unknown === undefined) return Result.succeed(this.#tree(taken, bytes, undefined, undefined))
+        if (before?.unknown === undefined) return this.#tree(taken, bytes, undefined, undefined)
         if (this.#plain.json !== undefined) return this.#rejoin(this.json(taken), taken, before, before.unknown)
         const [text, unknown] = rejoined(taken, before.unknown)
-        return Result.succeed(before.says(text) ? before : this.#tree(taken, bytes, text, unknown))
+        return before.text() === text ? before : this.#tree(taken, bytes, text, unknown)
       }
     }
     return this.#write(next, before)
   }
 
   /** The slow way: writes the state, reads it back, and makes sure that it is still the same. */
-  #write(next: unknown, before: State | undefined): Result.Result<State, Fault> {
+  #write(next: unknown, before: Held | undefined): Held | Fault {
     const written = this.#trip(this.#encode(next), next)
     // Of the members of a union the first that fits is written, whatever it leaves out. One may fit exactly.
-    const exact = Result.isSuccess(written) ? written : this.#trip(this.#encodeExactly(next), next)
-    if (Result.isFailure(exact)) return Result.fail((written as Result.Failure<never, Fault>).failure)
-    const { decoded, json, text } = exact.success
+    const exact = written instanceof Fault ? this.#trip(this.#encodeExactly(next), next) : written
+    if (exact instanceof Fault) return written as Fault
+    const { decoded, json, text } = exact
     if (before?.unknown !== undefined) return this.#rejoin(json, decoded.state, before, before.unknown)
-    if (before !== undefined && before.says(text)) return Result.succeed(before)
+    if (before !== undefined && before.text() === text) return before
     return this.#held(decoded, text)
   }
 
   /** There and back again. */
-  #trip(encoded: Exit.Exit<unknown, Schema.SchemaError>, next: unknown): Result.Result<Trip, Fault> {
-    if (Exit.isFailure(encoded)) return Result.fail(ofExit(encoded))
+  #trip(encoded: Exit.Exit<unknown, Schema.SchemaError>, next: unknown): Trip | Fault {
+    if (Exit.isFailure(encoded)) return ofExit(encoded)
     const json = encoded.value
     const text = JSON.stringify(json) as string | undefined
-    if (text === undefined) return Result.fail({ path: [], reason: "it has no JSON form" })
+    if (text === undefined) return new Fault([], "it has no JSON form")
     const decoded = this.#decodeAll(Json.parse(text))
-    if (Result.isFailure(decoded)) {
-      const { path, reason } = decoded.failure
-      return Result.fail({ path, reason: `it could not be read back: ${reason}` })
-    }
-    const at = differs(next, decoded.success.state, true)
-    return at === undefined
-      ? Result.succeed({ json, text, decoded: decoded.success })
-      : Result.fail(lost(next, decoded.success.state, at))
+    if (decoded instanceof Fault) return new Fault(decoded.path, `it could not be read back: ${decoded.reason}`)
+    const at = differs(next, decoded.state, true)
+    return at === undefined ? { json, text, decoded } : lost(next, decoded.state, at)
   }
 
   /** Puts back the keys that the schema does not know. */
-  #rejoin(json: unknown, state: unknown, before: State, unknown: Unknown): Result.Result<State, Fault> {
+  #rejoin(json: unknown, state: unknown, before: Held, unknown: Unknown): Held | Fault {
     const [text] = rejoined(json, unknown)
-    if (before.says(text)) return Result.succeed(before)
-    return Result.flatMap(this.read(text), (held) => {
-      const at = differs(state, held.state)
-      return at === undefined ? Result.succeed(held) : Result.fail({
-        path: at,
-        reason: "beside the keys of its record that this schema does not know it would be read back as something else"
-      })
-    })
+    if (before.text() === text) return before
+    const held = this.read(text)
+    if (held instanceof Fault) return held
+    const at = differs(state, held.state)
+    return at === undefined ? held : new Fault(
+      at,
+      "beside the keys of its record that this schema does not know it would be read back as something else"
+    )
   }
 
   /** Decodes a JSON value and finds the keys in it that the schema does not know. */
-  #decodeAll(json: unknown): Result.Result<Decoded, Fault> {
+  #decodeAll(json: unknown): Decoded | Fault {
     if (take(this.#json, json, none, { bytes: 0, limit: Infinity, mode: "look" }) !== refused) {
       // Of the members of a union the first that fits is read, whatever it leaves out. One may fit exactly.
       const exit = this.#decodeExactly(json)
       return decoded(Exit.isSuccess(exit) ? exit : this.#decode(json), json, undefined)
     }
     const loosely = this.#decode(json)
-    if (Exit.isFailure(loosely)) return Result.fail(ofExit(loosely))
+    if (Exit.isFailure(loosely)) return ofExit(loosely)
     const paths: Array<UnknownKeys.Path> = []
     let known = json
     let extras: UnknownKeys.Extras | undefined
@@ -198,31 +193,25 @@ class Translator implements Writer {
     return decoded(known === json ? loosely : this.#decode(known), known, extras)
   }
 
-  #held({ extras, json, state }: Decoded, text: string): Result.Result<State, Fault> {
+  #held({ extras, json, state }: Decoded, text: string): Held | Fault {
     let unknown: Unknown | undefined
     if (extras !== undefined) {
       const encoded = this.#encode(state)
-      if (Exit.isFailure(encoded)) return Result.fail(ofExit(encoded))
+      if (Exit.isFailure(encoded)) return ofExit(encoded)
       const carried = UnknownKeys.carry(encoded.value, json, extras)
       unknown = carried && { json: encoded.value, extras: carried }
     }
     const bytes = Size.utf8(text)
     const walk: Walk = { bytes: 0, limit: Infinity, mode: "copy" }
     const taken = take(this.#plain, state, none, walk)
-    return Result.succeed(
-      taken === refused
-        ? this.#copied(state, bytes, text, unknown)
-        : new State(this, true, taken, this.#closed, bytes, walk.bytes, text, unknown, this.#fresh(taken))
-    )
+    return taken === refused
+      ? this.#copied(state, bytes, text, unknown)
+      : new Held(this, true, taken, bytes, walk.bytes, text, unknown, this.#fresh(taken))
   }
 
-  #tree(state: unknown, bytes: number, text: string | undefined, unknown: Unknown | undefined): State {
+  #tree(state: unknown, bytes: number, text: string | undefined, unknown: Unknown | undefined): Held {
     const size = text === undefined ? bytes : Size.utf8(text)
-    return new State(this, true, state, this.#closed, size, bytes, text, unknown, this.#fresh(state))
-  }
-
-  get #closed(): boolean {
-    return this.#plain?.fresh === undefined
+    return new Held(this, true, state, size, bytes, text, unknown, this.#fresh(state))
   }
 
   #fresh(state: unknown): (() => unknown) | undefined {
@@ -236,13 +225,14 @@ class Translator implements Writer {
     return json === undefined ? state : json(state)
   }
 
-  #copied(state: unknown, bytes: number, text: string, unknown: Unknown | undefined): State {
+  #copied(state: unknown, bytes: number, text: string, unknown: Unknown | undefined): Held {
     const again = () => {
-      const { state } = Result.getOrThrow(this.#decodeAll(Json.parse(text)))
-      freeze(state)
-      return state
+      const decoded = this.#decodeAll(Json.parse(text))
+      if (decoded instanceof Fault) throw decoded
+      freeze(decoded.state)
+      return decoded.state
     }
-    return new State(this, false, state, freeze(state), bytes, bytes, text, unknown, again)
+    return new Held(this, false, state, bytes, bytes, text, unknown, freeze(state) ? undefined : again)
   }
 }
 
@@ -277,15 +267,14 @@ const decoded = (
   exit: Exit.Exit<unknown, Schema.SchemaError>,
   json: unknown,
   extras: UnknownKeys.Extras | undefined
-): Result.Result<Decoded, Fault> =>
-  Exit.isSuccess(exit) ? Result.succeed({ state: exit.value, json, extras }) : Result.fail(ofExit(exit))
+): Decoded | Fault => Exit.isSuccess(exit) ? { state: exit.value, json, extras } : ofExit(exit)
 
-const parse = (text: string): Result.Result<unknown, Fault> => {
+const parse = (text: string): unknown => {
   try {
-    return Result.succeed(Json.parse(text))
+    return Json.parse(text)
   } catch (error) {
     const { path, reason } = caught(error)
-    return Result.fail({ path, reason: `it is not JSON: ${reason}` })
+    return new Fault(path, `it is not JSON: ${reason}`)
   }
 }
 
@@ -299,12 +288,12 @@ const lost = (next: unknown, state: unknown, path: ReadonlyArray<string | number
   const [had, has] = [parent(next), parent(state)]
   const dropped = key !== undefined && isObject(had) && isObject(has) && !Array.isArray(had) &&
     !(key in has)
-  return {
+  return new Fault(
     path,
-    reason: dropped
+    dropped
       ? `its schema does not know ${JSON.stringify(key)}, which would be lost`
       : "it would not be read back as it is: its schema writes another value in the same way, or changes it"
-  }
+  )
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null

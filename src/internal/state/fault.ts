@@ -3,22 +3,27 @@ import type * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 
-/** Where and why a state does not fit. */
-export interface Fault {
+/** Where and why a state does not fit. A class, so that it is told from what fits without a wrapper around either. */
+export class Fault {
   readonly path: ReadonlyArray<string | number>
   readonly reason: string
+
+  constructor(path: ReadonlyArray<string | number>, reason: string) {
+    this.path = path
+    this.reason = reason
+  }
 }
 
-const tooDeep: Fault = { path: [], reason: "it is nested too deeply, or refers to itself" }
+const tooDeep = new Fault([], "it is nested too deeply, or refers to itself")
 
-const tooLong: Fault = { path: [], reason: "it is too long for any string to hold" }
+const tooLong = new Fault([], "it is too long for any string to hold")
 
 /** What a `catch` has caught, whatever user code threw. */
 export const caught = (error: unknown): Fault => {
   const reason = describe(error)
   if (error instanceof RangeError && /call stack|recursion/i.test(reason)) return tooDeep
   if (error instanceof RangeError && /string length|array length/i.test(reason)) return tooLong
-  return { path: [], reason }
+  return new Fault([], reason)
 }
 
 /** Why a schema refused. */
@@ -26,17 +31,15 @@ export const ofExit = (exit: Exit.Failure<unknown, Schema.SchemaError>): Fault =
   const reason = exit.cause.reasons[0]
   if (reason === undefined || !Cause.isFailReason(reason)) {
     const defect = reason !== undefined && Cause.isDieReason(reason) ? reason.defect : exit.cause
-    const { path, reason: why } = caught(defect)
-    return defect instanceof RangeError ? { path, reason: why } : { path, reason: `its schema threw: ${why}` }
+    const fault = caught(defect)
+    return defect instanceof RangeError ? fault : new Fault(fault.path, `its schema threw: ${fault.reason}`)
   }
   const issue = format(reason.error.issue).issues[0]
-  return {
-    path: (issue?.path ?? []).map((part) => {
-      const key = typeof part === "object" ? part.key : part
-      return typeof key === "number" ? key : String(key)
-    }),
-    reason: issue?.message ?? reason.error.message
-  }
+  const path = (issue?.path ?? []).map((part) => {
+    const key = typeof part === "object" ? part.key : part
+    return typeof key === "number" ? key : String(key)
+  })
+  return new Fault(path, issue?.message ?? reason.error.message)
 }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()

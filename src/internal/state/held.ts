@@ -1,21 +1,5 @@
-import * as Result from "effect/Result"
 import { caught, type Fault } from "./fault.ts"
 import type * as UnknownKeys from "./unknownKeys.ts"
-
-/** A state as the engine holds it: what it would be stored as and what handlers see of it. Immutable. */
-export interface Held {
-  /**
-   * The state to hand out. The same frozen value each time, or, where something in it cannot be frozen (dates, maps,
-   * bytes, classes), a fresh copy that nobody shares.
-   */
-  readonly view: () => unknown
-  /** Whether `view` gives the same frozen value each time. */
-  readonly shared: boolean
-  /** UTF-8 bytes of its JSON text, known without writing the text where the schema is plain. */
-  readonly bytes: number
-  /** The JSON text that stores it, made when it is first asked for. Fails only where no text can be made. */
-  readonly text: () => Result.Result<string, Fault>
-}
 
 /** What was read of a record with keys that the schema does not know. */
 export interface Unknown {
@@ -30,17 +14,19 @@ export interface Writer {
   readonly json: (state: unknown) => unknown
 }
 
-export class State implements Held {
+/** A state as the engine holds it: what it would be stored as and what handlers see of it. Immutable. */
+export class Held {
   readonly of: Writer
   /** Whether it was taken the fast way, and so may be a hint. */
   readonly plain: boolean
   readonly state: unknown
-  readonly shared: boolean
+  /** UTF-8 bytes of its JSON text, known without writing the text where the schema is plain. */
   readonly bytes: number
   /** The bytes of the text that this library would write, which may differ from those that were read. */
   readonly measured: number
   #written: string | undefined
   readonly unknown: Unknown | undefined
+  /** Another copy. Absent where nothing in the state can be written to. */
   readonly #again: (() => unknown) | undefined
   #given = false
 
@@ -48,7 +34,6 @@ export class State implements Held {
     of: Writer,
     plain: boolean,
     state: unknown,
-    shared: boolean,
     bytes: number,
     measured: number,
     written: string | undefined,
@@ -58,7 +43,6 @@ export class State implements Held {
     this.of = of
     this.plain = plain
     this.state = state
-    this.shared = shared
     this.bytes = bytes
     this.measured = measured
     this.#written = written
@@ -66,15 +50,24 @@ export class State implements Held {
     this.#again = again
   }
 
+  /** Whether `view` gives the same frozen value each time. */
+  get shared(): boolean {
+    return this.#again === undefined
+  }
+
+  /**
+   * The state to hand out. The same frozen value each time, or, where something in it cannot be frozen (dates, maps,
+   * bytes, classes), a fresh copy that nobody shares.
+   */
   view(): unknown {
-    if (this.shared) return this.state
+    if (this.#again === undefined) return this.state
     // What was taken is a hint for what comes next, so it stays here.
     if (!this.plain && !this.#given) {
       this.#given = true
       return this.state
     }
     try {
-      return this.#again!()
+      return this.#again()
     } catch {
       // A schema that cannot read twice what it has read once. The text must not depend on what is given away.
       this.text()
@@ -82,20 +75,15 @@ export class State implements Held {
     }
   }
 
-  text(): Result.Result<string, Fault> {
+  /** The JSON text that stores it, made when it is first asked for. Fails only where no text can be made. */
+  text(): string | Fault {
     if (this.#written === undefined) {
       try {
         this.#written = JSON.stringify(this.of.json(this.state))
       } catch (error) {
-        return Result.fail(caught(error))
+        return caught(error)
       }
     }
-    return Result.succeed(this.#written)
-  }
-
-  /** Whether this is its text. */
-  says(text: string): boolean {
-    const own = this.text()
-    return Result.isSuccess(own) && own.success === text
+    return this.#written
   }
 }

@@ -17,6 +17,7 @@ export const compile = (ast: SchemaAST.AST): Take | undefined => {
   try {
     const compiler = new Compiler()
     const take = compiler.root(ast)
+    if (take.fresh === undefined && take.json === undefined) return take
     // A recursive schema cannot know it before.
     return withViews(
       (next, before, walk) => take(next, before, walk),
@@ -217,6 +218,8 @@ const either = (left: Kinds, right: Kinds): Kinds => {
 }
 
 const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take => {
+  // What is of one kind only looks itself whether it is of that kind.
+  if (leaves.length === 0 && objects.length + (array === undefined ? 0 : 1) === 1) return array ?? objects[0]!.take
   const object = select(objects)
   // What another member would write, too, is left to the schema.
   const ambiguous = (value: unknown): boolean =>
@@ -234,7 +237,10 @@ const ofKinds = ({ array, leaves, nonFinite, nullish, objects }: Kinds): Take =>
       if (next === before) return before
       if (typeof next !== "object" || next === null) {
         if (!fits(next)) return refused
-        walk.bytes += ofLeaf(next) - (before === none ? 0 : sizeOf(take, before))
+        walk.bytes += ofLeaf(next)
+        if (before !== none) {
+          walk.bytes -= typeof before === "object" && before !== null ? sizeOf(take, before) : ofLeaf(before)
+        }
         return next === 0 ? 0 : next
       }
       const chosen = choose(next)

@@ -36,10 +36,11 @@ const isLow = (code: number): boolean => code >= 0xdc00 && code <= 0xdfff
 
 /** The bytes of what `JSON.stringify` writes for a finite number. */
 export const ofNumber = (value: number): number => {
-  if (value >= 0 && value < 1_000_000 && (value | 0) === value) {
-    return value < 10 ? 1 : value < 100 ? 2 : value < 1_000 ? 3 : value < 10_000 ? 4 : value < 100_000 ? 5 : 6
-  }
-  return String(value).length
+  if (!Number.isSafeInteger(value)) return String(value).length
+  let bytes = value < 0 ? 2 : 1
+  const size = Math.abs(value)
+  for (let power = 10; power <= size; power *= 10) bytes++
+  return bytes
 }
 
 /** The UTF-8 bytes of what `JSON.stringify` writes for a JSON value. */

@@ -206,5 +206,17 @@ export const engine: ReadonlyArray<Mutant> = [
       "if (j === -1) return false"
     ]],
     killers: [{ test: "test/engine/engine.test.ts", named: "two schemas for one name are not fused" }]
+  },
+  {
+    name: "a scope waits where it waited before, whichever storage that was of, and whether it is still looked at",
+    file: "src/internal/engine/lines.ts",
+    edits: [["seat[i]!.key !== cells.key || ", ""]],
+    killers: [{ test: "test/engine/seats.test.ts" }]
+  },
+  {
+    name: "a name that was let in once is let in for ever",
+    file: "src/internal/engine/lines.ts",
+    edits: [[" || seat[i]!.nameBytes !== nameBytes", ""]],
+    killers: [{ test: "test/engine/seats.test.ts", named: "once its limits are lower" }]
   }
 ]

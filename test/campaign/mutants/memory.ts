@@ -7,7 +7,7 @@ export const memory: ReadonlyArray<Mutant> = [
   {
     name: "memory: a tombstone is dropped at once",
     file,
-    edits: [["      entry.expiresAt += entry.retention\n", ""]],
+    edits: [["if (at + retention > now) return entry", "if (at > now) return entry"]],
     killers: [tests]
   },
   {
