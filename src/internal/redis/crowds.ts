@@ -13,6 +13,7 @@ import * as Base64Url from "effect/encoding/Base64Url"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
 import type { Transaction, Write } from "../../Driver.ts"
+import * as Background from "../background.ts"
 import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
 import type { Router } from "./router.ts"
@@ -66,6 +67,7 @@ export const make = Effect.fnUntraced(function*(env: {
   const scope = yield* Effect.scope
   const me = yield* newName
   const run = yield* FiberSet.makeRuntime<never>()
+  const soon = yield* Background.soon
   // Turns are about processes and servers that are real, whatever clock the program goes by.
   const now = steady(machine)
   const crowds = new Map<string, Crowd>()
@@ -81,13 +83,11 @@ export const make = Effect.fnUntraced(function*(env: {
   /** `then` is told how many heard it, if that is known. */
   const publish = (channel: string, message: string, then: (listeners: number) => void): void => {
     const node = router.peek(router.slotOf(channel))
-    if (node === undefined) return
-    const line = [sharded ? "spublish" : "publish", channel, message] as const
-    run(Effect.map(node.exec([line], millis), ([reply]) => {
+    node?.call([sharded ? "spublish" : "publish", channel, message], millis, node.connection(), (reply) => {
       // Redis 6 knows no channels of a shard.
-      if (reply!._tag === "Fault" && /unknown command/i.test(reply!.said ?? "")) sharded = false
-      else if (reply!._tag === "Value") then(Number(reply!.value))
-    }))
+      if (reply._tag === "Fault" && /unknown command/i.test(reply.said ?? "")) sharded = false
+      else if (reply._tag === "Value") then(Number(reply.value))
+    })
   }
 
   const sweep = () => {
@@ -149,8 +149,10 @@ export const make = Effect.fnUntraced(function*(env: {
           if (to !== undefined && listeners === 0 && sharded === router.clustered) turn.missed(to)
         })
       },
-      onIdle: (idle) => {
-        run(Effect.map(Effect.repeat(Effect.yieldNow, { times: hops }), idle))
+      onIdle: (idle, goesOn) => {
+        let left = hops
+        const hop = (): void => goesOn() ? undefined : left-- > 0 ? soon(hop) : idle()
+        hop()
       }
     })
     const crowd: Crowd = { turn, key, channels: [all, `${all} ${me}`], lane }
@@ -242,9 +244,10 @@ export const make = Effect.fnUntraced(function*(env: {
         const concerned = crowdsOf(batch)
         const [first] = concerned.keys()
         for (const [turn, claims] of concerned) {
-          // Right behind the commit, which is on its way by then. Whoever waits for several asks for the others once he
-          // has the first, and is not called there before.
-          if (turn.begin(claims)) queueMicrotask(() => turn.handOn(turn === first))
+          // Right before the commit, so that whoever is next gets ready while it is written to a disk: what he sends
+          // arrives after it. Whoever waits for several asks for the others once he has the first, and is not called there
+          // before.
+          if (turn.begin(claims)) turn.handOn(turn === first)
         }
         const start = now()
         return Effect.ensuring(commit, Effect.sync(() => concerned.forEach((_, turn) => turn.end(now() - start))))
