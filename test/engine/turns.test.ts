@@ -39,12 +39,10 @@ describe("turns", () => {
       let free = true
       const { ours, theirs } = yield* two((names) => {
         asked.push(names)
-        return free ? undefined : Effect.andThen(
-          Deferred.await(go),
-          Effect.sync(() => {
-            free = true
-          })
-        )
+        return free ? undefined : Effect.map(Deferred.await(go), () => {
+          free = true
+          return undefined
+        })
       })
       const { runs, update } = counting()
       const increment = Effect.provideContext(update, ours)
@@ -92,7 +90,7 @@ describe("turns", () => {
         turn: ([name = ""]) => {
           const before = asked.has(name)
           asked.add(name)
-          return before ? Effect.void : undefined
+          return before ? Effect.undefined : undefined
         },
         commit: (batch) =>
           batch.some(([write]) => write?.name === "other")
@@ -132,12 +130,12 @@ describe("turns", () => {
 
   it.effect("a turn that throws, dies or is over at once is none", () =>
     Effect.gen(function*() {
-      const turns: ReadonlyArray<() => Effect.Effect<void>> = [
+      const turns: ReadonlyArray<() => Effect.Effect<undefined>> = [
         () => {
           throw new Error("no")
         },
         () => Effect.die("no"),
-        () => Effect.void
+        () => Effect.undefined
       ]
       for (const turn of turns) {
         const { ours } = yield* two(turn)

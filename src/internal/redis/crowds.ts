@@ -12,10 +12,11 @@ import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
-import type { Transaction, Write } from "../../Driver.ts"
+import type { Driver, Transaction, Write } from "../../Driver.ts"
 import * as Background from "../background.ts"
 import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
+import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
 import { remembered, Turn } from "./turn.ts"
@@ -46,8 +47,11 @@ interface Crowd {
 export interface Crowds {
   /** The lane of its own of a scope that has turns. */
   readonly laneOf: (name: string) => string | undefined
-  /** Waits for the turns at those of some scopes that have turns; `undefined` where there is nothing to wait for. */
-  readonly turn: (names: ReadonlyArray<string>) => Effect.Effect<void> | undefined
+  /**
+   * Waits for the turns at those of some scopes that have turns, and reads what is little; `undefined` where there is
+   * nothing to wait for.
+   */
+  readonly turn: NonNullable<Driver["turn"]>
   /** Somebody heard the hints of commits to these keys. */
   readonly heard: (keys: ReadonlyArray<string>) => void
   /** Runs a commit, and hands on right behind it if it is the last of a turn. */
@@ -56,11 +60,12 @@ export interface Crowds {
 
 export const make = Effect.fnUntraced(function*(env: {
   readonly router: Router
+  readonly read: Read
   readonly prefix: string
   readonly millis: number
   readonly database: number
 }) {
-  const { millis, prefix, router } = env
+  const { millis, prefix, read, router } = env
   // All databases of a server have their channels in common.
   const channelOf = (key: string): string => env.database === 0 ? `${key} turns` : `${key} turns of ${env.database}`
   const patience = millis / 4
@@ -233,7 +238,11 @@ export const make = Effect.fnUntraced(function*(env: {
       // All wait in the same order, in whatever order they name them: so nobody waits for who waits for him.
       const turns = (names.length > 1 ? names.toSorted() : names).flatMap((name) => crowds.get(name)?.turn ?? [])
       if (turns.every((turn) => names.length > 1 ? turn.isFreeOfOthers : turn.isFree)) return undefined
-      return names.length === 1 ? comes(turns[0]!) : come(turns)
+      // Whoever has the turn has to read first: at once, before anybody else in this process gets to run.
+      return Effect.andThen(
+        names.length === 1 ? comes(turns[0]!) : come(turns),
+        read.little(names.map((name) => prefix + name))
+      )
     },
     heard: (keys) => keys.forEach(look),
     during: (batch, commit) => {
