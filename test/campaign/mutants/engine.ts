@@ -206,5 +206,17 @@ export const engine: ReadonlyArray<Mutant> = [
       "if (j === -1) return false"
     ]],
     killers: [{ test: "test/engine/engine.test.ts", named: "two schemas for one name are not fused" }]
+  },
+  {
+    name: "what came with a turn counts as read when the turn came",
+    file: "src/internal/engine/gather.ts",
+    edits: [["this.learn(cell, records[i] ?? null, asOf)", "this.learn(cell, records[i] ?? null, this.tick())"]],
+    killers: [{ test: "test/engine/turns.test.ts", named: "counts as read when the turn was asked for" }]
+  },
+  {
+    name: "what came with a turn is held for those who are gone",
+    file: "src/internal/engine/gather.ts",
+    edits: [["        this.unwanted(cell)\n      })", "      })"]],
+    killers: [{ test: "test/engine/turns.test.ts", named: "that nobody waits for any more" }]
   }
 ]
