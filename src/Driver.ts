@@ -117,8 +117,9 @@ export type Verdict =
  * - `commit`: a verdict for each transaction of the batch, in order. A transaction that failed on its own while others
  *   got their verdicts has the `DriverError` in its place.
  * - `turn`: waits until this process has the turn at scopes that several want at once: at those of the names that have
- *   turns. The engine asks before it runs the handlers of a commit to these names, and reads afterwards what others
- *   wrote meanwhile. `undefined`: there is nothing to wait for. Never fails, and ends in time. Default: no turns.
+ *   turns. The engine asks before it runs the handlers of a commit to these names. It answers with the current records in
+ *   the order of `names`, read since then, or with `undefined` where the engine is to read what others wrote meanwhile.
+ *   `undefined` instead of an effect: there is nothing to wait for. Never fails, and ends in time. Default: no turns.
  * - `changes`: hints that a name may have changed ("look again"): at least one after the last change, also across
  *   reconnects. Once the subscription stands, and when it stands again after it was lost, every name is hinted at, so
  *   that nothing falls between a look and the subscription. An expiry need not be hinted at: `expiresIn` of what was
@@ -143,7 +144,9 @@ export interface Driver {
   readonly commit: (
     batch: ReadonlyArray<Transaction>
   ) => Effect.Effect<ReadonlyArray<Verdict | DriverError>, DriverError>
-  readonly turn?: ((names: ReadonlyArray<string>) => Effect.Effect<void> | undefined) | undefined
+  readonly turn?:
+    | ((names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null> | undefined> | undefined)
+    | undefined
   readonly changes: (names: ReadonlyArray<string>) => Stream.Stream<string, DriverError>
   readonly names: (prefix: string) => Stream.Stream<string, DriverError>
 }

@@ -221,7 +221,7 @@ export const make: (options?: Options) => Effect.Effect<Driver, DriverError, Sco
     const read = Read.make({ ...reading, now, script: scripts.read })
     const names = Names.make({ ...reading, read })
     const changes = yield* Changes.make({ ...reading, now, read })
-    const crowds = yield* Crowds.make(reading)
+    const crowds = yield* Crowds.make({ ...reading, read })
     const commit = Commit.make({
       ...writing,
       now,

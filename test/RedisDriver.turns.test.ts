@@ -1,6 +1,6 @@
 /** Several writers of one scope: who is refused again and again gets a turn, and nobody depends on it. */
 import { assert, describe, it } from "@effect/vitest"
-import { type Context, Effect, Layer, type Scope, Stream } from "effect"
+import { type Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import { Redis } from "ioredis"
 import type { Driver } from "../src/Driver.ts"
 import * as RedisDriver from "../src/RedisDriver.ts"
@@ -88,6 +88,73 @@ describe("writers of one scope in Redis", () => {
       assert.isAbove(Math.min(...done) / Math.max(...done), 0.5, done.join(" "))
       yield* exact(writers)
     }), 60_000)
+
+  it.live("read nothing more when their turn comes, where the state is small", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      for (const [length, isSmall] of [[10, true], [100_000, false]] as const) {
+        const text = Scoped.make(`${length}`, { schema: Schema.String, initial: "0" })
+        let turns = 0
+        let reads = 0
+        const one = Effect.gen(function*() {
+          const redis = yield* driver(server)
+          const storage = yield* open(Effect.succeed<Driver>({
+            ...redis,
+            turn: (names) => {
+              const turn = redis.turn!(names)
+              if (turn !== undefined) turns++
+              return turn
+            },
+            read: (names) => {
+              reads++
+              return redis.read(names)
+            }
+          }))
+          const update = Scoped.update(text, (text) => [0, `${Number(text) + 1}`.padStart(length, "0")])
+          return Effect.provideContext(Effect.forever(update), storage)
+        })
+        const writers = yield* Effect.all([one, one, one])
+        yield* Effect.raceFirst(
+          until("there were turns", Effect.sync(() => turns > 50)),
+          Effect.all(writers, { concurrency: "unbounded" })
+        )
+        if (isSmall) assert.isBelow(reads, turns / 4)
+        else assert.isAbove(reads, turns / 2)
+      }
+    }), 60_000)
+
+  it.live(
+    "hand on before the last commit of a turn, so that the next gets ready meanwhile",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* redisServer()
+        const wire = yield* proxy(server.port)
+        let handedOn = 0
+        let meanwhile = 0
+        let underWay = false
+        wire.overhear = (question) => {
+          for (
+            const [command] of question.toString("latin1").matchAll(/evalsha|s?publish\r\n\$\d+\r\n.* turns .*\r/g)
+          ) {
+            if (command === "evalsha") underWay = true
+            else {
+              handedOn++
+              if (underWay) meanwhile++
+            }
+          }
+        }
+        wire.inspect = () => {
+          underWay = false
+          return true
+        }
+        const writers = [yield* writer(driver(wire.port)), yield* writer(driver(server)), yield* writer(driver(server))]
+        yield* compete(writers, 2_000)
+        assert.isAbove(handedOn, 10)
+        assert.isBelow(meanwhile, handedOn / 4)
+        yield* exact(writers)
+      }),
+    60_000
+  )
 
   it.live(
     "take turns at the same one of several scopes, in whatever order they name them",

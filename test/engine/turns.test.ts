@@ -39,12 +39,10 @@ describe("turns", () => {
       let free = true
       const { ours, theirs } = yield* two((names) => {
         asked.push(names)
-        return free ? undefined : Effect.andThen(
-          Deferred.await(go),
-          Effect.sync(() => {
-            free = true
-          })
-        )
+        return free ? undefined : Effect.map(Deferred.await(go), () => {
+          free = true
+          return undefined
+        })
       })
       const { runs, update } = counting()
       const increment = Effect.provideContext(update, ours)
@@ -92,7 +90,7 @@ describe("turns", () => {
         turn: ([name = ""]) => {
           const before = asked.has(name)
           asked.add(name)
-          return before ? Effect.void : undefined
+          return before ? Effect.undefined : undefined
         },
         commit: (batch) =>
           batch.some(([write]) => write?.name === "other")
@@ -101,6 +99,73 @@ describe("turns", () => {
       })))
       yield* Effect.gen(function*() {
         yield* Effect.forEach(keys, (key) => Scoped.update(large(key), (text) => [text.length, ""]))
+        yield* Effect.forkChild(Scoped.update(other, (n) => [n, n + 1]))
+        yield* TestClock.adjust(1)
+        // There is room for it, whatever else is in flight.
+        const done = yield* Effect.forkChild(Scoped.update(count, (n) => [n, n + 1]))
+        for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
+        yield* Effect.addFinalizer(() => Deferred.succeed(go, undefined))
+        assert.deepStrictEqual(done.pollUnsafe(), Exit.succeed(0))
+      }).pipe(Effect.provideContext(ours))
+    }))
+
+  it.effect("what came with a turn is not read again, and counts as read when the turn was asked for", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryDriver.make()
+      const go = yield* Deferred.make<void>()
+      let reads = 0
+      const theirs = yield* Layer.build(Storage.layer(Effect.succeed(store)))
+      const ours = yield* Layer.build(Storage.layer(Effect.succeed<Driver.Driver>({
+        ...store,
+        turn: (names) => Effect.tap(Effect.orDie(store.read(names)), () => Deferred.await(go)),
+        read: (names) => {
+          reads++
+          return store.read(names)
+        }
+      })))
+      // They write nothing, and so could be answered without asking.
+      const look = Effect.provideContext(Scoped.update(count, (n) => [n, n]), ours)
+      const early = yield* Effect.forkChild(look)
+      yield* TestClock.adjust(1)
+      yield* Effect.provideContext(Scoped.update(count, () => [0, 10]), theirs)
+      const late = yield* Effect.forkChild(look)
+      yield* TestClock.adjust(1)
+      yield* Deferred.succeed(go, undefined)
+      yield* Fiber.join(early)
+      assert.strictEqual(yield* Fiber.join(late), 10)
+      assert.strictEqual(yield* look, 10)
+      assert.strictEqual(reads, 0)
+    }))
+
+  it.effect("what came with a turn that nobody waits for any more is not counted as held for ever", () =>
+    Effect.gen(function*() {
+      const store = yield* MemoryDriver.make()
+      const large = Scoped.family("large", { key: Schema.String, schema: Schema.String, initial: "" })
+      const keys = ["1", "2", "3", "4", "5"]
+      const write = (key: string) => Scoped.update(large(key), () => [undefined, "x".repeat(15 * 1024 * 1024)])
+      yield* Effect.provideContext(
+        Effect.forEach(keys, write),
+        yield* Layer.build(Storage.layer(Effect.succeed(store)))
+      )
+      const [come, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const ours = yield* Layer.build(Storage.layer(Effect.succeed<Driver.Driver>({
+        ...store,
+        parallelism: 2,
+        turn: (names) =>
+          names[0]!.startsWith("large")
+            ? Effect.andThen(Deferred.await(come), Effect.orDie(store.read(names)))
+            : undefined,
+        commit: (batch) =>
+          batch.some(([write]) => write?.name === "other")
+            ? Effect.andThen(Deferred.await(go), store.commit(batch))
+            : store.commit(batch)
+      })))
+      yield* Effect.gen(function*() {
+        const waiting = yield* Effect.forEach(keys, (key) => Effect.forkChild(write(key)))
+        yield* TestClock.adjust(1)
+        yield* Fiber.interruptAll(waiting)
+        yield* Deferred.succeed(come, undefined)
+        yield* TestClock.adjust(1)
         yield* Effect.forkChild(Scoped.update(other, (n) => [n, n + 1]))
         yield* TestClock.adjust(1)
         // There is room for it, whatever else is in flight.
@@ -130,14 +195,16 @@ describe("turns", () => {
       assert.strictEqual(yield* Fiber.join(waiting), 1)
     }))
 
-  it.effect("a turn that throws, dies or is over at once is none", () =>
+  it.effect("a turn that throws, dies, is over at once or comes with too little or too much is none", () =>
     Effect.gen(function*() {
-      const turns: ReadonlyArray<() => Effect.Effect<void>> = [
+      const turns: ReadonlyArray<NonNullable<Driver.Driver["turn"]>> = [
         () => {
           throw new Error("no")
         },
         () => Effect.die("no"),
-        () => Effect.void
+        () => Effect.undefined,
+        () => Effect.succeed([]),
+        () => Effect.succeed([null, null])
       ]
       for (const turn of turns) {
         const { ours } = yield* two(turn)

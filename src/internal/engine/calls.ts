@@ -24,8 +24,14 @@ export interface Calls {
     spans: ReadonlyArray<Tracer.Span>,
     later: (answers: Answers) => void
   ) => Answers | undefined
-  /** Whether the turn at one of some names is waited for: `later` is called when it has come, or does not come. */
-  readonly turn: (names: ReadonlyArray<string>, later: () => void) => boolean
+  /**
+   * Whether the turn at one of some names is waited for: `later` is called when it has come, or does not come, with the
+   * records if the driver has read them since.
+   */
+  readonly turn: (
+    names: ReadonlyArray<string>,
+    later: (records: ReadonlyArray<Record | null> | undefined) => void
+  ) => boolean
   /** What to fail with where something in here failed that should not. */
   readonly broken: (cause: unknown) => DriverError
   /** What to fail with where hints end. */
@@ -135,20 +141,26 @@ export const make = (
       return answers && answersTo(batch, answers)
     },
     turn: (names, later) => {
-      let turn: Effect.Effect<void> | undefined
+      let turn: ReturnType<NonNullable<Driver["turn"]>>
       try {
         turn = driver.turn?.(names)
       } catch {
         // Turns are advice.
       }
       if (turn === undefined) return false
-      if (within("commit", Effect.as(turn, true), later) !== undefined) later()
+      const tell = (records: ReadonlyArray<Record | null> | DriverError) => {
+        later(records instanceof DriverError || records.length !== names.length ? undefined : records)
+      }
+      const records = within("read", Effect.map(turn, (records) => records ?? none), tell)
+      if (records !== undefined) tell(records)
       return true
     },
     broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),
     ...endings(driver.name)
   }
 }
+
+const none: ReadonlyArray<never> = []
 
 const ended = new Map<string, Pick<Calls, "ended" | "closed">>()
 

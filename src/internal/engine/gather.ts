@@ -1,3 +1,4 @@
+import type { Record } from "../../Driver.ts"
 import type { Calls } from "./calls.ts"
 import { type Cell, toKnown } from "./cell.ts"
 import type { Lane } from "./lanes.ts"
@@ -148,18 +149,30 @@ export class Gather {
     // Who only looks is in nobody's way.
     if (this.env.driver.turn === undefined || kind === "look" || cells[0]!.waited) return false
     for (const cell of cells) cell.busy = true
-    const waits = this.calls.turn(cells.map(({ name }) => name), () => {
+    const asOf = this.tick()
+    const waits = this.calls.turn(cells.map(({ name }) => name), (records) => {
       cells[0]!.waited = true
-      for (const cell of cells) {
+      cells.forEach((cell, i) => {
         cell.contended = cell.known?.contended === true
         cell.known = undefined
         this.unload(cell)
-      }
+        if (records !== undefined) this.learn(cell, records[i] ?? null, asOf)
+        this.unwanted(cell)
+      })
       this.reader.wake()
       this.lines.free(cells)
     })
     if (!waits) { for (const cell of cells) cell.busy = false }
     return waits
+  }
+
+  /** What is read for the updates that wait for a cell. It was current at some moment after the tick `asOf`. */
+  private learn(cell: Cell, record: Record | null, asOf: number): void {
+    cell.known = toKnown(record, asOf, this.tick(), this.env.clock.currentTimeMillisUnsafe())
+    cell.known.contended = cell.contended
+    cell.contended = false
+    cell.loaded = record?.data?.length ?? 0
+    this.loaded += cell.loaded
   }
 
   /** Reads what is not known of the cells of a head, which can start then. */
@@ -172,12 +185,7 @@ export class Gather {
         if ("failure" in reading) {
           failAll(this.lines.drain(cell), reading.failure)
         } else {
-          const { asOf, record } = reading
-          cell.known = toKnown(record, asOf, this.tick(), this.env.clock.currentTimeMillisUnsafe())
-          cell.known.contended = cell.contended
-          cell.contended = false
-          cell.loaded = record?.data?.length ?? 0
-          this.loaded += cell.loaded
+          this.learn(cell, reading.record, reading.asOf)
         }
         if (--missing > 0) return
         // Whoever they were read for may be gone.

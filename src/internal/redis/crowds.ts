@@ -12,9 +12,11 @@ import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as FiberSet from "effect/FiberSet"
 import * as Scope from "effect/Scope"
-import type { Transaction, Write } from "../../Driver.ts"
+import type { Driver, Transaction, Write } from "../../Driver.ts"
+import * as Background from "../background.ts"
 import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
+import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
 import { remembered, Turn } from "./turn.ts"
@@ -45,8 +47,11 @@ interface Crowd {
 export interface Crowds {
   /** The lane of its own of a scope that has turns. */
   readonly laneOf: (name: string) => string | undefined
-  /** Waits for the turns at those of some scopes that have turns; `undefined` where there is nothing to wait for. */
-  readonly turn: (names: ReadonlyArray<string>) => Effect.Effect<void> | undefined
+  /**
+   * Waits for the turns at those of some scopes that have turns, and reads what is little; `undefined` where there is
+   * nothing to wait for.
+   */
+  readonly turn: NonNullable<Driver["turn"]>
   /** Somebody heard the hints of commits to these keys. */
   readonly heard: (keys: ReadonlyArray<string>) => void
   /** Runs a commit, and hands on right behind it if it is the last of a turn. */
@@ -55,17 +60,19 @@ export interface Crowds {
 
 export const make = Effect.fnUntraced(function*(env: {
   readonly router: Router
+  readonly read: Read
   readonly prefix: string
   readonly millis: number
   readonly database: number
 }) {
-  const { millis, prefix, router } = env
+  const { millis, prefix, read, router } = env
   // All databases of a server have their channels in common.
   const channelOf = (key: string): string => env.database === 0 ? `${key} turns` : `${key} turns of ${env.database}`
   const patience = millis / 4
   const scope = yield* Effect.scope
   const me = yield* newName
   const run = yield* FiberSet.makeRuntime<never>()
+  const soon = yield* Background.soon
   // Turns are about processes and servers that are real, whatever clock the program goes by.
   const now = steady(machine)
   const crowds = new Map<string, Crowd>()
@@ -81,13 +88,11 @@ export const make = Effect.fnUntraced(function*(env: {
   /** `then` is told how many heard it, if that is known. */
   const publish = (channel: string, message: string, then: (listeners: number) => void): void => {
     const node = router.peek(router.slotOf(channel))
-    if (node === undefined) return
-    const line = [sharded ? "spublish" : "publish", channel, message] as const
-    run(Effect.map(node.exec([line], millis), ([reply]) => {
+    node?.call([sharded ? "spublish" : "publish", channel, message], millis, node.connection(), (reply) => {
       // Redis 6 knows no channels of a shard.
-      if (reply!._tag === "Fault" && /unknown command/i.test(reply!.said ?? "")) sharded = false
-      else if (reply!._tag === "Value") then(Number(reply!.value))
-    }))
+      if (reply._tag === "Fault" && /unknown command/i.test(reply.said ?? "")) sharded = false
+      else if (reply._tag === "Value") then(Number(reply.value))
+    })
   }
 
   const sweep = () => {
@@ -149,8 +154,10 @@ export const make = Effect.fnUntraced(function*(env: {
           if (to !== undefined && listeners === 0 && sharded === router.clustered) turn.missed(to)
         })
       },
-      onIdle: (idle) => {
-        run(Effect.map(Effect.repeat(Effect.yieldNow, { times: hops }), idle))
+      onIdle: (idle, goesOn) => {
+        let left = hops
+        const hop = (): void => goesOn() ? undefined : left-- > 0 ? soon(hop) : idle()
+        hop()
       }
     })
     const crowd: Crowd = { turn, key, channels: [all, `${all} ${me}`], lane }
@@ -231,7 +238,11 @@ export const make = Effect.fnUntraced(function*(env: {
       // All wait in the same order, in whatever order they name them: so nobody waits for who waits for him.
       const turns = (names.length > 1 ? names.toSorted() : names).flatMap((name) => crowds.get(name)?.turn ?? [])
       if (turns.every((turn) => names.length > 1 ? turn.isFreeOfOthers : turn.isFree)) return undefined
-      return names.length === 1 ? comes(turns[0]!) : come(turns)
+      // Whoever has the turn has to read first: at once, before anybody else in this process gets to run.
+      return Effect.andThen(
+        names.length === 1 ? comes(turns[0]!) : come(turns),
+        read.little(names.map((name) => prefix + name))
+      )
     },
     heard: (keys) => keys.forEach(look),
     during: (batch, commit) => {
@@ -242,9 +253,10 @@ export const make = Effect.fnUntraced(function*(env: {
         const concerned = crowdsOf(batch)
         const [first] = concerned.keys()
         for (const [turn, claims] of concerned) {
-          // Right behind the commit, which is on its way by then. Whoever waits for several asks for the others once he
-          // has the first, and is not called there before.
-          if (turn.begin(claims)) queueMicrotask(() => turn.handOn(turn === first))
+          // Right before the commit, so that whoever is next gets ready while it is written to a disk: what he sends
+          // arrives after it. Whoever waits for several asks for the others once he has the first, and is not called there
+          // before.
+          if (turn.begin(claims)) turn.handOn(turn === first)
         }
         const start = now()
         return Effect.ensuring(commit, Effect.sync(() => concerned.forEach((_, turn) => turn.end(now() - start))))

@@ -17,6 +17,9 @@ const maxKeys = 512
 /** How many bytes of data the scripts tell that are sent to a server at once. */
 const maxBytes = 2 ** 21
 
+/** How many bytes of data are little. */
+const maxLittle = 2 ** 16
+
 /** Some of the keys, of one slot, and how many bytes of their data may be told. */
 interface Part {
   readonly slot: number
@@ -42,6 +45,8 @@ export interface Read {
     told: ReadonlyArray<Told>,
     deadline: number
   ) => Effect.Effect<ReadonlyArray<Record | null>, Fault.Fault>
+  /** The records of keys of one slot, if there is little of them, and if they can be told at once. */
+  readonly little: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null> | undefined>
   /** The records without their data; a fault for those that cannot be told. */
   readonly outlines: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Told | Fault.Fault>>
 }
@@ -231,5 +236,21 @@ export const make = ({ millis, now, router, runner, script }: Env): Read => {
 
   const outlines: Read["outlines"] = (keys) => ask(keys, partition(keys, keys.keys()), () => 0, false)
 
-  return { records, snapshot, outlines }
+  const little: Read["little"] = (keys) =>
+    Effect.callback((resume) => {
+      const tell = (records: ReadonlyArray<Record | null> | undefined) => resume(Effect.succeed(records))
+      const giveUp = keys.length > maxKeys ? undefined : runner.start(
+        job(router.slotOf(keys[0]!), keys, maxLittle, false),
+        options,
+        (outcome) => {
+          const told = answer(outcome, keys)
+          const isAll = told.every((one): one is Told => !Fault.isFault(one) && omitted(one) === undefined)
+          tell(isAll ? told.map(decode) : undefined)
+        }
+      )
+      if (giveUp === undefined) return tell(undefined)
+      return Effect.sync(giveUp)
+    })
+
+  return { records, snapshot, little, outlines }
 }

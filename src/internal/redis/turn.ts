@@ -39,8 +39,8 @@ export class Turn {
   private readonly me: string
   private readonly say: (message: Message, to: string | undefined) => void
   private readonly now: () => number
-  /** Calls back once, soon, if nothing more is to be done by then. */
-  private readonly onIdle: (idle: () => void) => void
+  /** Calls back soon, unless it turns out to go on before. */
+  private readonly onIdle: (idle: () => void, goesOn: () => boolean) => void
   private readonly patience: number
   private term: Term = { number: 0, by: "" }
   /** Who has the turn, and who waits for it, as far as was heard. */
@@ -78,7 +78,7 @@ export class Turn {
     /** `to`: who is to hear it. Default: all. */
     readonly say: (message: Message, to: string | undefined) => void
     readonly now: () => number
-    readonly onIdle: (idle: () => void) => void
+    readonly onIdle: (idle: () => void, goesOn: () => boolean) => void
     /** For how long anybody waits at the most, in milliseconds. */
     readonly patience: number
   }) {
@@ -141,8 +141,8 @@ export class Turn {
   }
 
   /**
-   * A commit is sent. `claims` tells whether others come first again and again. Tells whether it is the last of our turn:
-   * then `handOn` is to be called as soon as it is on its way.
+   * A commit is sent next. `claims` tells whether others come first again and again. Tells whether it is the last of our
+   * turn: then `handOn` is to be called before it is sent.
    */
   begin(claims: boolean): boolean {
     this.underWay++
@@ -304,13 +304,12 @@ export class Turn {
     })
   }
 
-  private releaseSoon(soon: (idle: () => void) => void): void {
+  private releaseSoon(soon: (idle: () => void, goesOn: () => boolean) => void): void {
     const { commits, since } = this
+    const goesOn = () => this.since !== since || this.underWay > 0 || this.commits !== commits
     soon(() => {
-      if (this.since === since && since !== undefined && this.underWay === 0 && this.commits === commits) {
-        this.pass(false)
-      }
-    })
+      if (!goesOn()) this.pass(false)
+    }, goesOn)
   }
 
   private wake(): void {

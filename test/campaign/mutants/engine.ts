@@ -218,5 +218,17 @@ export const engine: ReadonlyArray<Mutant> = [
     file: "src/internal/engine/lines.ts",
     edits: [[" || seat[i]!.nameBytes !== nameBytes", ""]],
     killers: [{ test: "test/engine/seats.test.ts", named: "once its limits are lower" }]
+  },
+  {
+    name: "what came with a turn counts as read when the turn came",
+    file: "src/internal/engine/gather.ts",
+    edits: [["this.learn(cell, records[i] ?? null, asOf)", "this.learn(cell, records[i] ?? null, this.tick())"]],
+    killers: [{ test: "test/engine/turns.test.ts", named: "counts as read when the turn was asked for" }]
+  },
+  {
+    name: "what came with a turn is held for those who are gone",
+    file: "src/internal/engine/gather.ts",
+    edits: [["        this.unwanted(cell)\n      })", "      })"]],
+    killers: [{ test: "test/engine/turns.test.ts", named: "that nobody waits for any more" }]
   }
 ]

@@ -140,5 +140,20 @@ export const redis: ReadonlyArray<Mutant> = [
     file: turn,
     edits: [["      this.unheardSince = undefined\n      return\n", "      this.unheardSince = undefined\n"]],
     killers: [turns]
+  },
+  {
+    name: "redis: a turn comes with any record, however large",
+    file: "src/internal/redis/read.ts",
+    edits: [["maxLittle = 2 ** 16", "maxLittle = 2 ** 26"]],
+    killers: [{ test: "test/RedisDriver.turns.test.ts", named: "where the state is small" }]
+  },
+  {
+    name: "redis: a turn is handed on behind its last commit",
+    file: "src/internal/redis/crowds.ts",
+    edits: [[
+      "if (turn.begin(claims)) turn.handOn(turn === first)",
+      "if (turn.begin(claims)) queueMicrotask(() => turn.handOn(turn === first))"
+    ]],
+    killers: [{ test: "test/RedisDriver.turns.test.ts", named: "hand on before the last commit" }]
   }
 ]
