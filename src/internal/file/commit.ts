@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Answer from "./answer.ts"
-import { atOnce } from "./bytes.ts"
+import { atOnce, concat } from "./bytes.ts"
 import type { Claims } from "./claims.ts"
 import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
@@ -43,8 +43,12 @@ export const make = (options: {
   let losses = 0
 
   return (batch, isAwaited) => {
-    const outcomes: Array<Outcome> = batch.map(() => undefined)
-    const indices = new Map<string, number>()
+    const outcomes: Array<Outcome> = new Array(batch.length).fill(undefined)
+    // The lines that were appended last, and whose they are.
+    let own: Journal.Own = none
+    let whose: ReadonlyArray<number> = []
+    // Which of them is most likely the next to be seen: they come in their order.
+    let next = 0
     let foreign = false
     // What was appended may be applied, and what was applied may be lost for as long as it is not on disk.
     let appended = false
@@ -52,35 +56,82 @@ export const make = (options: {
     let unknown = 0
 
     const seen = (id: string, applied: boolean): void => {
-      const index = indices.get(id)
-      if (index === undefined) foreign = true
-      else if (outcomes[index] === undefined) {
-        outcomes[index] = applied
-        unknown--
+      const at = own.commits[next]?.id === id
+        ? next
+        : id.startsWith(instance)
+        ? own.commits.findIndex((commit) => commit.id === id)
+        : -1
+      const index = whose[at]
+      if (index === undefined) {
+        foreign = true
+        return
       }
+      next = at + 1
+      if (outcomes[index] !== undefined) return
+      outcomes[index] = applied
+      unknown--
+    }
+
+    const nextId = () => `${instance}:${(++sequence).toString(36)}`
+
+    /** Gives nothing where not all of it is short and has names and revisions of one byte for each character. */
+    const encodeShort = (waiting: ReadonlyArray<number>, { journal, records }: Chain): Journal.Own | undefined => {
+      const head = { ...time.moment(records.moment.at), synced: journal.synced }
+      const lines = new Line.Lines()
+      const commits: Array<Line.Commit> = []
+      let length = 0
+      for (const index of waiting) {
+        length += textLength(batch[index]!)
+        if (length > longestShort) return undefined
+        const states: Array<string> = []
+        let size = 0
+        const tx = batch[index]!.map((write) => {
+          if (write.next?.data == null) return toPart(write, 0, 0)
+          const text = Line.stateText(write.next.data)
+          const measured = Line.measure(text)
+          states.push(text)
+          size += measured.size
+          return toPart(write, measured.size, measured.crc)
+        })
+        const commit: Line.Commit = { ...head, id: nextId(), tx }
+        commits.push(commit)
+        lines.add(commit, states, size)
+      }
+      const bytes = lines.encode()
+      return bytes && { commits, bytes, ends: lines.ends }
     }
 
     // A transaction may be as long as many others together, so others get their turn between its parts, too.
-    const encode = function*(waiting: ReadonlyArray<number>, { journal, records }: Chain) {
-      const own: Array<Journal.Own> = []
+    const encode = function*(waiting: ReadonlyArray<number>, chain: Chain) {
+      const short = encodeShort(waiting, chain)
+      if (short !== undefined) return short
+      const { journal, records } = chain
+      const commits: Array<Line.Commit> = []
+      const lines: Array<Uint8Array> = []
+      const ends: Array<number> = []
       let moment = time.moment(records.moment.at)
       let encoded = 0
+      let length = 0
       for (const index of waiting) {
-        const id = `${instance}:${(++sequence).toString(36)}`
-        indices.set(id, index)
         const states: Array<Uint8Array> = []
         const tx: Array<Line.Part> = []
         for (const write of batch[index]!) {
-          tx.push(toPart(write, states))
+          const state = write.next?.data == null ? undefined : Line.encodeState(write.next.data)
+          if (state !== undefined) states.push(state)
+          tx.push(toPart(write, state?.length ?? 0, state === undefined ? 0 : crc32(state)))
           encoded += write.name.length + (write.next?.data?.length ?? 0)
           if (encoded < atOnce) continue
           encoded = 0
           yield* Effect.yieldNow
           moment = time.moment(records.moment.at)
         }
-        const line: Line.Commit = { id, ...moment, synced: journal.synced, tx }
-        own.push({ line, bytes: Line.encode(line, states) })
+        const commit: Line.Commit = { ...moment, synced: journal.synced, id: nextId(), tx }
+        const line = Line.encode(commit, states)
+        commits.push(commit)
+        lines.push(line)
+        ends.push(length += line.length)
       }
+      const own: Journal.Own = { commits, bytes: concat(lines), ends }
       return own
     }
 
@@ -118,12 +169,13 @@ export const make = (options: {
       while (true) {
         if (fresh) waiting = refuse(waiting, chain)
         if (waiting.length === 0) break
-        indices.clear()
         const { journal } = chain
-        const own = yield* encode(waiting, chain)
+        own = yield* encode(waiting, chain)
+        whose = waiting
+        next = 0
         if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
-        unknown = own.length
+        unknown = whose.length
         const { failure, unsynced, ...landing } = yield* store.land(chain, own, seen, () => unknown === 0)
         settled = landing.settled
         waiting = waiting.filter((index) => outcomes[index] === undefined)
@@ -135,7 +187,9 @@ export const make = (options: {
           const { path } = journal.segment
           if (failure === undefined) return yield* Effect.fail(Fault.gone(path))
           const fault = Fault.fromPlatform(path)(failure)
-          for (const [id, index] of indices) outcomes[index] ??= { ...fault, inDoubt: journal.endsWith(id) }
+          for (const [i, index] of whose.entries()) {
+            outcomes[index] ??= { ...fault, inDoubt: journal.endsWith(own.commits[i]!.id) }
+          }
           waiting = []
         }
         appended = false
@@ -192,23 +246,19 @@ const abandoned = Fault.make("Timeout", "it was given up before it could be writ
 const textLength = (transaction: Transaction): number =>
   transaction.reduce((length, { name, next }) => length + name.length + (next?.data?.length ?? 0), 0)
 
+/** What is no longer than this is encoded at once. */
+const longestShort = 128 * 1024
+
+const none: Journal.Own = { commits: [], bytes: new Uint8Array(0), ends: [] }
+
 /** Every so many refusals in a row a claim is made. */
 const claimAt = 2
 const committed: Verdict = { committed: true }
 
 const writes = (write: Write): boolean => write.next !== undefined
 
-/** The states of its parts are added to `states`. */
-const toPart = ({ expected, expiresIn, name, next, retention }: Write, states: Array<Uint8Array>): Line.Part => {
+const toPart = ({ expected, expiresIn, name, next, retention }: Write, size: number, crc: number): Line.Part => {
   if (next === undefined) return [name, expected]
-  let size = 0
-  let crc = 0
-  if (next.data !== null) {
-    const state = Line.encodeState(next.data)
-    states.push(state)
-    size = state.length
-    crc = crc32(state)
-  }
   const [lasts, kept] = [toMillis(expiresIn), toMillis(retention)]
   return lasts === null && kept === null
     ? [name, expected, next.revision, size, crc]

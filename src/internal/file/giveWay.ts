@@ -84,7 +84,7 @@ export const claim = (journal: Journal, claims: Claims, names: ReadonlyArray<str
   Effect.suspend(() => leave(journal, claims.leave(names)))
 
 const leave = (journal: Journal, claim: Line.Claim): Effect.Effect<void> =>
-  Effect.asVoid(journal.append([Line.encode(claim)]))
+  Effect.asVoid(journal.append(Line.encode(claim)))
 
 export const namesOf = (batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
   batch.flatMap((transaction) =>

@@ -244,9 +244,9 @@ export const make = (options: {
     // An attempt that failed has left an empty journal. However often it is tried again, one is enough to keep open.
     if (freeze && journal.empty && before !== undefined) return records.freeze(before.segment.number)
     const next = yield* directory.prepare(number + 1)
-    const failure = yield* journal.append([
+    const failure = yield* journal.append(
       Line.encode({ seal: next, ...journal.damaged && { damaged: true } })
-    ])
+    )
     yield* journal.readOn(undefined, () => false)
     // What was prepared in vain is removed by whoever tidies up: a seal that was cut short may still come to its end.
     if (journal.seal === undefined) {
