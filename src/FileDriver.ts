@@ -195,6 +195,8 @@ export const make: (
       name: "file",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
       parallelism: 1,
+      // All of a batch costs one write and one sync.
+      batchSize: 1024,
       read: (names) =>
         named("read")(inTurn(() =>
           Effect.map(settled, ({ records }) => {

@@ -247,7 +247,7 @@ const textLength = (transaction: Transaction): number =>
   transaction.reduce((length, { name, next }) => length + name.length + (next?.data?.length ?? 0), 0)
 
 /** What is no longer than this is encoded at once. */
-const longestShort = 128 * 1024
+const longestShort = 512 * 1024
 
 const none: Journal.Own = { commits: [], bytes: new Uint8Array(0), ends: [] }
 
