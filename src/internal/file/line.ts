@@ -196,7 +196,7 @@ export class Lines {
 
   /** Gives nothing where a meta is not of one byte for each character. */
   encode(): Uint8Array | undefined {
-    const bytes = new Uint8Array(this.length)
+    const bytes = room(this.length)
     if (encoder.encodeInto(this.text, bytes).read !== this.text.length) return undefined
     for (let i = 0; i < this.ends.length; i++) check(bytes, i === 0 ? 0 : this.ends[i - 1]!, this.metaEnds[i]!)
     return bytes
