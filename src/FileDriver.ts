@@ -207,15 +207,15 @@ export const make: (
             })
           })
         )),
-      commit: (batch) =>
-        named("commit")(
-          giveWay.before(batch).pipe(
-            Effect.andThen(
-              inTurn((isAwaited) => Effect.tap(commit(batch, isAwaited), () => Effect.sync(compaction.look)))
-            ),
-            Effect.ensuring(giveWay.after)
-          )
-        ),
+      commit: (batch) => {
+        const committing = inTurn((isAwaited) =>
+          Effect.map(commit(batch, isAwaited), (answers) => {
+            compaction.look()
+            return answers
+          })
+        )
+        return named("commit")(giveWay.around(batch, committing))
+      },
       changes: (names) =>
         Stream.suspend(() =>
           ended === undefined

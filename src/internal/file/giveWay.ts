@@ -19,10 +19,14 @@ const longest = 500
 const idle = 5
 
 export interface GiveWay {
-  /** Waits while it is the turn of others to write what is in the batch. */
-  readonly before: (batch: ReadonlyArray<Transaction>) => Effect.Effect<void, Fault.Fault>
-  /** A batch was answered: if no other follows, the others need not wait any more. */
-  readonly after: Effect.Effect<void>
+  /**
+   * Commits a batch, when it is not the turn of others to write what is in it. If no other follows, the others need not
+   * wait any more.
+   */
+  readonly around: <A>(
+    batch: ReadonlyArray<Transaction>,
+    commit: Effect.Effect<A, Fault.Fault>
+  ) => Effect.Effect<A, Fault.Fault>
 }
 
 export const make = (options: {
@@ -62,20 +66,24 @@ export const make = (options: {
       ({ journal }) => batches === last && claims.claimed ? claim(journal, claims, []) : Effect.void
     ))
 
+  const after = Effect.sync(() => {
+    if (!claims.claimed) return
+    const last = batches
+    background(Effect.andThen(
+      sleep(idle),
+      Effect.suspend(() => batches === last ? Effect.ignore(giveUp(last)) : Effect.void)
+    ))
+  })
+
   return {
-    before: (batch) =>
-      Effect.suspend(() => {
-        batches++
-        return claims.none ? Effect.void : wait(namesOf(batch))
-      }),
-    after: Effect.sync(() => {
-      if (!claims.claimed) return
-      const last = batches
-      background(Effect.andThen(
-        sleep(idle),
-        Effect.suspend(() => batches === last ? Effect.ignore(giveUp(last)) : Effect.void)
-      ))
-    })
+    around: (batch, commit) =>
+      Effect.ensuring(
+        Effect.suspend(() => {
+          batches++
+          return claims.none ? commit : Effect.andThen(wait(namesOf(batch)), commit)
+        }),
+        after
+      )
   }
 }
 

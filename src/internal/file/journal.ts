@@ -248,7 +248,7 @@ export const open = Effect.fnUntraced(function*(options: {
         return { failure, settled: false }
       }
       // All that comes before them in the file was there before this begins.
-      const syncing = yield* Effect.forkChild(Effect.result(file.sync), { startImmediately: true })
+      const syncing = yield* Effect.forkDetach(Effect.result(file.sync), { startImmediately: true })
       const found = yield* Effect.exit(find(own, whole, seen, until))
       const written = yield* Fiber.join(syncing)
       if (written._tag === "Failure") return { unsynced: failed(written.failure), settled: false }
