@@ -248,9 +248,8 @@ export const open = Effect.fnUntraced(function*(options: {
         return { failure, settled: false }
       }
       // All that comes before them in the file was there before this begins.
-      const syncing = yield* Effect.forkDetach(Effect.result(file.sync), { startImmediately: true })
-      const found = yield* Effect.exit(find(own, whole, seen, until))
-      const written = yield* Fiber.join(syncing)
+      const [syncing, found] = yield* beside(Effect.result(file.sync), find(own, whole, seen, until))
+      const written = yield* syncing
       if (written._tag === "Failure") return { unsynced: failed(written.failure), settled: false }
       const inPlace = yield* found
       if (!until()) return { settled: false }
@@ -270,6 +269,13 @@ export const open = Effect.fnUntraced(function*(options: {
     }
   }
   return journal
+})
+
+/** Does something while something is put on disk, and waits for both, whatever comes of them. */
+export const beside = Effect.fnUntraced(function*<A, E, A2, E2>(sync: Effect.Effect<A, E>, work: Effect.Effect<A2, E2>) {
+  const syncing = yield* Effect.forkDetach(Effect.exit(sync), { startImmediately: true, uninterruptible: true })
+  const worked = yield* Effect.exit(work)
+  return [yield* Fiber.join(syncing), worked] as const
 })
 
 const newline = new Uint8Array([10])

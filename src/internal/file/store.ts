@@ -323,8 +323,12 @@ export const make = (options: {
     settle: Effect.fnUntraced(function*(chain) {
       const { journal } = chain
       while (true) {
-        if (journal.synced !== journal.size) yield* Effect.onError(journal.sync, () => distrust(journal))
-        if (yield* inPlace(chain)) return
+        const sync = journal.synced === journal.size ? Effect.void : journal.sync
+        // It must not be closed while it is looked at.
+        const [synced, found] = yield* Journal.beside(sync, inPlace(chain))
+        if (synced._tag === "Failure") yield* distrust(journal)
+        yield* synced
+        if (yield* found) return
         if (journal.synced === journal.size) return
       }
     }),
