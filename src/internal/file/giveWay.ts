@@ -38,6 +38,10 @@ export const make = (options: {
 }): GiveWay => {
   const { background, claims, store, turn } = options
   let batches = 0
+  /** How many there were when the last one was answered, when that was, and whether it is looked if others follow. */
+  let last = 0
+  let answered = 0
+  let watching = false
 
   /** Reads on, and says what there is to say to those who wait, too. */
   const look = (names: ReadonlyArray<string>) =>
@@ -66,13 +70,21 @@ export const make = (options: {
       ({ journal }) => batches === last && claims.claimed ? claim(journal, claims, []) : Effect.void
     ))
 
+  // One look is enough for all batches of a turn.
+  const watchOver: Effect.Effect<void> = Effect.suspend(() => {
+    const left = answered + idle - now()
+    if (left > 0) return Effect.andThen(sleep(left), watchOver)
+    watching = false
+    return batches === last ? Effect.ignore(giveUp(last)) : Effect.void
+  })
+
   const after = Effect.sync(() => {
     if (!claims.claimed) return
-    const last = batches
-    background(Effect.andThen(
-      sleep(idle),
-      Effect.suspend(() => batches === last ? Effect.ignore(giveUp(last)) : Effect.void)
-    ))
+    last = batches
+    answered = now()
+    if (watching) return
+    watching = true
+    background(watchOver)
   })
 
   return {
