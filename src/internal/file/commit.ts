@@ -81,7 +81,9 @@ export const make = (options: {
       const commits: Array<Line.Commit> = []
       let length = 0
       for (const index of waiting) {
-        length += textLength(batch[index]!)
+        for (const { expected, name, next } of batch[index]!) {
+          length += name.length + (expected?.length ?? 0) + (next?.revision.length ?? 0) + (next?.data?.length ?? 0)
+        }
         if (length > longestShort) return undefined
         const states: Array<string> = []
         let size = 0

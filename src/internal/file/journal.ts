@@ -272,11 +272,13 @@ export const open = Effect.fnUntraced(function*(options: {
 })
 
 /** Does something while something is put on disk, and waits for both, whatever comes of them. */
-export const beside = Effect.fnUntraced(function*<A, E, A2, E2>(sync: Effect.Effect<A, E>, work: Effect.Effect<A2, E2>) {
-  const syncing = yield* Effect.forkDetach(Effect.exit(sync), { startImmediately: true, uninterruptible: true })
-  const worked = yield* Effect.exit(work)
-  return [yield* Fiber.join(syncing), worked] as const
-})
+export const beside = Effect.fnUntraced(
+  function*<A, E, A2, E2>(sync: Effect.Effect<A, E>, work: Effect.Effect<A2, E2>) {
+    const syncing = yield* Effect.forkDetach(Effect.exit(sync), { startImmediately: true, uninterruptible: true })
+    const worked = yield* Effect.exit(work)
+    return [yield* Fiber.join(syncing), worked] as const
+  }
+)
 
 const newline = new Uint8Array([10])
 
