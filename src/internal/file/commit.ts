@@ -1,18 +1,14 @@
 /**
  * Commits batches: appends a line for each transaction, sees what became of it while it is synced, and only then tells.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Answer from "./answer.ts"
-import { atOnce, concat } from "./bytes.ts"
 import type { Claims } from "./claims.ts"
-import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
 import { claim, namesOf } from "./giveWay.ts"
-import type * as Journal from "./journal.ts"
-import * as Line from "./line.ts"
+import * as Own from "./own.ts"
 import type { Chain, Store } from "./store.ts"
 import type { Time } from "./time.ts"
 
@@ -42,10 +38,12 @@ export const make = (options: {
   // How often in a row others were first.
   let losses = 0
 
+  const nextId = () => `${instance}:${(++sequence).toString(36)}`
+
   return (batch, isAwaited) => {
     const outcomes: Array<Outcome> = new Array(batch.length).fill(undefined)
     // The lines that were appended last, and whose they are.
-    let own: Journal.Own = none
+    let own = Own.none
     let whose: ReadonlyArray<number> = []
     // Which of them is most likely the next to be seen: they come in their order.
     let next = 0
@@ -70,71 +68,6 @@ export const make = (options: {
       if (outcomes[index] !== undefined) return
       outcomes[index] = applied
       unknown--
-    }
-
-    const nextId = () => `${instance}:${(++sequence).toString(36)}`
-
-    /** Gives nothing where not all of it is short and has names and revisions of one byte for each character. */
-    const encodeShort = (waiting: ReadonlyArray<number>, { journal, records }: Chain): Journal.Own | undefined => {
-      const head = { ...time.moment(records.moment.at), synced: journal.synced }
-      const lines = new Line.Lines()
-      const commits: Array<Line.Commit> = []
-      let length = 0
-      for (const index of waiting) {
-        for (const { expected, name, next } of batch[index]!) {
-          length += name.length + (expected?.length ?? 0) + (next?.revision.length ?? 0) + (next?.data?.length ?? 0)
-        }
-        if (length > longestShort) return undefined
-        const states: Array<string> = []
-        let size = 0
-        const tx = batch[index]!.map((write) => {
-          if (write.next?.data == null) return toPart(write, 0, 0)
-          const text = Line.stateText(write.next.data)
-          const measured = Line.measure(text)
-          states.push(text)
-          size += measured.size
-          return toPart(write, measured.size, measured.crc)
-        })
-        const commit: Line.Commit = { ...head, id: nextId(), tx }
-        commits.push(commit)
-        lines.add(commit, states, size)
-      }
-      const bytes = lines.encode()
-      return bytes && { commits, bytes, ends: lines.ends }
-    }
-
-    // A transaction may be as long as many others together, so others get their turn between its parts, too.
-    const encode = function*(waiting: ReadonlyArray<number>, chain: Chain) {
-      const short = encodeShort(waiting, chain)
-      if (short !== undefined) return short
-      const { journal, records } = chain
-      const commits: Array<Line.Commit> = []
-      const lines: Array<Uint8Array> = []
-      const ends: Array<number> = []
-      let moment = time.moment(records.moment.at)
-      let encoded = 0
-      let length = 0
-      for (const index of waiting) {
-        const states: Array<Uint8Array> = []
-        const tx: Array<Line.Part> = []
-        for (const write of batch[index]!) {
-          const state = write.next?.data == null ? undefined : Line.encodeState(write.next.data)
-          if (state !== undefined) states.push(state)
-          tx.push(toPart(write, state?.length ?? 0, state === undefined ? 0 : crc32(state)))
-          encoded += write.name.length + (write.next?.data?.length ?? 0)
-          if (encoded < atOnce) continue
-          encoded = 0
-          yield* Effect.yieldNow
-          moment = time.moment(records.moment.at)
-        }
-        const commit: Line.Commit = { ...moment, synced: journal.synced, id: nextId(), tx }
-        const line = Line.encode(commit, states)
-        commits.push(commit)
-        lines.push(line)
-        ends.push(length += line.length)
-      }
-      const own: Journal.Own = { commits, bytes: concat(lines), ends }
-      return own
     }
 
     // Refuses what is stale, but for what an earlier transaction of the batch may make current.
@@ -172,7 +105,11 @@ export const make = (options: {
         if (fresh) waiting = refuse(waiting, chain)
         if (waiting.length === 0) break
         const { journal } = chain
-        own = yield* encode(waiting, chain)
+        const { records } = chain
+        own = yield* Own.encode(waiting.map((index) => batch[index]!), nextId, () => ({
+          ...time.moment(records.moment.at),
+          synced: journal.synced
+        }))
         whose = waiting
         next = 0
         if (!isAwaited()) return yield* Effect.fail(abandoned)
@@ -248,24 +185,8 @@ const abandoned = Fault.make("Timeout", "it was given up before it could be writ
 const textLength = (transaction: Transaction): number =>
   transaction.reduce((length, { name, next }) => length + name.length + (next?.data?.length ?? 0), 0)
 
-/** What is no longer than this is encoded at once. */
-const longestShort = 512 * 1024
-
-const none: Journal.Own = { commits: [], bytes: new Uint8Array(0), ends: [] }
-
 /** Every so many refusals in a row a claim is made. */
 const claimAt = 2
 const committed: Verdict = { committed: true }
 
 const writes = (write: Write): boolean => write.next !== undefined
-
-const toPart = ({ expected, expiresIn, name, next, retention }: Write, size: number, crc: number): Line.Part => {
-  if (next === undefined) return [name, expected]
-  const [lasts, kept] = [toMillis(expiresIn), toMillis(retention)]
-  return lasts === null && kept === null
-    ? [name, expected, next.revision, size, crc]
-    : [name, expected, next.revision, size, crc, lasts, kept]
-}
-
-const toMillis = (duration: Duration.Duration | undefined): number | null =>
-  duration === undefined || !Duration.isFinite(duration) ? null : Math.ceil(Duration.toMillis(duration))

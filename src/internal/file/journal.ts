@@ -8,19 +8,12 @@ import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
 import * as Fault from "./fault.ts"
 import * as Line from "./line.ts"
+import type { Own } from "./own.ts"
 import * as Segment from "./segment.ts"
 import * as Tail from "./tail.ts"
 
 /** Is told of each transaction what became of it. */
 export type Seen = (id: string, applied: boolean) => void
-
-/** Transactions that are to be written, one line behind the other. */
-export interface Own {
-  readonly commits: ReadonlyArray<Line.Commit>
-  readonly bytes: Uint8Array
-  /** Where each line ends. */
-  readonly ends: ReadonlyArray<number>
-}
 
 /** How far own lines have come. */
 export interface Landing {
