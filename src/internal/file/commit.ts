@@ -71,7 +71,7 @@ export const make = (options: {
     }
 
     // Refuses what is stale, but for what an earlier transaction of the batch may make current.
-    const refuse = (waiting: ReadonlyArray<number>, { records }: Chain): ReadonlyArray<number> => {
+    const refuse = (waiting: ReadonlyArray<number>, { records }: Chain): Array<number> => {
       const now = time.now()
       const touched = new Set<string>()
       return waiting.filter((index) => {
@@ -86,12 +86,11 @@ export const make = (options: {
     }
 
     return Effect.gen(function*() {
-      for (const [index, transaction] of batch.entries()) {
-        if (textLength(transaction) > longestText) outcomes[index] = tooLarge
+      let waiting: Array<number> = []
+      for (let index = 0; index < batch.length; index++) {
+        if (textLength(batch[index]!) > longestText) outcomes[index] = tooLarge
+        else if (batch[index]!.some(writes)) waiting.push(index)
       }
-      let waiting: ReadonlyArray<number> = [...batch.keys()].filter((index) =>
-        outcomes[index] === undefined && batch[index]!.some(writes)
-      )
       let fresh = contended || waiting.length === 0
       let chain = yield* store.current(fresh, seen)
       const now = time.now()
