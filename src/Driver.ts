@@ -109,6 +109,7 @@ export type Verdict =
  *
  * - `limits`: the longest name and the largest data in UTF-8 bytes, and the most scopes of one transaction.
  * - `parallelism`: how many batches the engine keeps in flight. While that many are, the next batch grows.
+ * - `batchSize`: how many transactions a batch holds at the most, unless the storage is told otherwise. Default: 256.
  * - `lane`: which part of the backend a name belongs to, where these can be slow one by one, such as the nodes of a
  *   cluster. Batches hold names of one lane only, and each lane has `parallelism` of its own. It may change its mind
  *   about a name. Default: all in one.
@@ -139,6 +140,7 @@ export interface Driver {
     readonly scopesPerTransaction: number
   }
   readonly parallelism: number
+  readonly batchSize?: number | undefined
   readonly lane?: ((name: string) => string) | undefined
   readonly read: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null>, DriverError>
   readonly commit: (

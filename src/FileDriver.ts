@@ -195,6 +195,8 @@ export const make: (
       name: "file",
       limits: { nameBytes: 512, dataBytes: 16 * 1024 * 1024, scopesPerTransaction: 1000 },
       parallelism: 1,
+      // All of a batch costs one write and one sync.
+      batchSize: 1024,
       read: (names) =>
         named("read")(inTurn(() =>
           Effect.map(settled, ({ records }) => {
@@ -205,15 +207,15 @@ export const make: (
             })
           })
         )),
-      commit: (batch) =>
-        named("commit")(
-          giveWay.before(batch).pipe(
-            Effect.andThen(
-              inTurn((isAwaited) => Effect.tap(commit(batch, isAwaited), () => Effect.sync(compaction.look)))
-            ),
-            Effect.ensuring(giveWay.after)
-          )
-        ),
+      commit: (batch) => {
+        const committing = inTurn((isAwaited) =>
+          Effect.map(commit(batch, isAwaited), (answers) => {
+            compaction.look()
+            return answers
+          })
+        )
+        return named("commit")(giveWay.around(batch, committing))
+      },
       changes: (names) =>
         Stream.suspend(() =>
           ended === undefined

@@ -56,7 +56,7 @@ export interface Options {
   readonly knownScopes?: number | undefined
   /** How large these states may be together, in UTF-16 units of their JSON. Default: 64 Mi. */
   readonly knownBytes?: number | undefined
-  /** How many transactions travel together at the most, at least 1. Default: 256. */
+  /** How many transactions travel together at the most, at least 1. Default: what the driver says, or 256. */
   readonly batchSize?: number | undefined
 }
 
@@ -110,19 +110,22 @@ export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driv
   const checked = check(options)
   if (typeof checked === "string") return yield* Effect.die(new TypeError(`Storage options: ${checked}`))
   const writer = yield* newWriter
-  const engine = yield* Engine.make(yield* driver, {
+  const made = yield* driver
+  const engine = yield* Engine.make(made, {
     namespace: options.namespace,
     retry: options.retry,
     recovery: options.recovery ?? Schedules.recovery,
     verify: options.purity === "verify",
     writer,
-    ...checked
+    ...checked,
+    batchSize: options.batchSize ?? made.batchSize ?? defaultBatchSize
   })
   return { engine }
 })
 
 const defaultTimeout = Duration.seconds(5)
 const defaultRetention = Duration.minutes(1)
+const defaultBatchSize = 256
 
 // Options that cannot be: a mistake in the program, to be told at once.
 const check = (options: Options) => {
@@ -131,7 +134,7 @@ const check = (options: Options) => {
     timeout,
     (timeout) => Duration.fromInput(options.retention ?? Duration.max(defaultRetention, Duration.times(timeout, 2)))
   )
-  const { batchSize = 256, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
+  const { batchSize = defaultBatchSize, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
   if (Option.isNone(timeout) || !Duration.isFinite(timeout.value) || !Duration.isPositive(timeout.value)) {
     return `"timeout" must be a finite duration of more than nothing, and is ${String(options.timeout)}`
   }
@@ -147,7 +150,7 @@ const check = (options: Options) => {
   for (const [name, value] of Object.entries({ knownBytes, knownScopes })) {
     if (!(value >= 0)) return `${JSON.stringify(name)} must be a number of at least 0, and is ${String(value)}`
   }
-  return { timeout: timeout.value, retention: retention.value, batchSize, knownBytes, knownScopes }
+  return { timeout: timeout.value, retention: retention.value, knownBytes, knownScopes }
 }
 
 // A writer's id must be unique among all processes for ever: never from `Random`, which a program may seed.

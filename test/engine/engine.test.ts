@@ -794,6 +794,25 @@ describe("expiry and lost answers", () => {
     ))
 })
 
+describe("a batch", () => {
+  it.effect("holds as many transactions as the driver says, unless the storage is told", () =>
+    Effect.gen(function*() {
+      const scripted = yield* Scripted.make({ parallelism: 1, batchSize: 3 })
+      const counts = Scoped.family("count", { key: Schema.NumberFromString, schema: Schema.Int, initial: 0 })
+      const sizes = (options: Storage.Options) =>
+        Effect.gen(function*() {
+          scripted.commits.length = 0
+          yield* Effect.forEach(
+            Array.from({ length: 9 }, (_, i) => i),
+            (i) => Scoped.update(counts(i), (n) => [n, n + 1]),
+            { concurrency: "unbounded", discard: true }
+          )
+          return Math.max(...scripted.commits.map((batch) => batch.length))
+        }).pipe(Effect.provide(Scripted.layer(scripted, options)))
+      assert.deepStrictEqual([yield* sizes({}), yield* sizes({ batchSize: 4 })], [3, 4])
+    }))
+})
+
 describe("interruption", () => {
   it.effect("takes a caller that still waits out of the line", () =>
     scene((scripted) =>

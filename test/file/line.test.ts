@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { crc32 as reference } from "node:zlib"
-import { crc32 } from "../../src/internal/file/crc32.ts"
+import { crc32, crc32OfText } from "../../src/internal/file/crc32.ts"
 import * as Line from "../../src/internal/file/line.ts"
 import * as Tail from "../../src/internal/file/tail.ts"
 import { numbers } from "./seeded.ts"
@@ -26,6 +26,11 @@ const commit: Line.Commit = {
   ]
 }
 
+const part = (name: string, text: string): Line.Part => {
+  const { crc, size } = Line.measure(text)
+  return [name, null, "r:1", size, crc]
+}
+
 describe("crc32", () => {
   it("is that of zlib", () => {
     const random = numbers(1)
@@ -33,7 +38,38 @@ describe("crc32", () => {
       const bytes = Uint8Array.from({ length }, () => random(256))
       assert.strictEqual(crc32(bytes), reference(bytes))
       assert.strictEqual(crc32(bytes, length >> 1), reference(bytes.subarray(length >> 1)))
+      const plain = String.fromCharCode(...bytes.map((byte) => byte & 127))
+      assert.strictEqual(crc32OfText(plain), reference(plain))
+      assert.isUndefined(crc32OfText(`${plain}é`))
     }
+  })
+})
+
+describe("lines", () => {
+  const texts = ["{\"a\":\"\\né\"}", "[]", "\"😀\u2028\"", "0"].map(Line.stateText)
+  const commits = [[], texts.slice(0, 1), texts].map((states, i) => ({
+    states,
+    line: { ...commit, id: `writer:${i}`, tx: states.map((text, k) => part(`${k}`, text)) } satisfies Line.Commit
+  }))
+
+  it("are the same at once as one by one", () => {
+    const lines = new Line.Lines()
+    for (const { line, states } of commits) {
+      lines.add(line, states, states.reduce((size, text) => size + Line.measure(text).size, 0))
+    }
+    const each = commits.map(({ line, states }) =>
+      Line.encode(line, states.map((text) => new TextEncoder().encode(text)))
+    )
+    assert.deepStrictEqual(Buffer.from(lines.encode()!), Buffer.concat(each))
+    let end = 0
+    assert.deepStrictEqual(lines.ends, each.map(({ length }) => end += length))
+    for (const bytes of each) assert.isObject(Line.decode(bytes.slice(1, -1)))
+  })
+
+  it("are not where a name takes more bytes than it has characters", () => {
+    const lines = new Line.Lines()
+    lines.add({ ...commit, tx: [["é", null]] }, [], 0)
+    assert.isUndefined(lines.encode())
   })
 })
 

@@ -1,18 +1,14 @@
 /**
  * Commits batches: appends a line for each transaction, sees what became of it while it is synced, and only then tells.
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import * as Answer from "./answer.ts"
-import { atOnce } from "./bytes.ts"
 import type { Claims } from "./claims.ts"
-import { crc32 } from "./crc32.ts"
 import * as Fault from "./fault.ts"
 import { claim, namesOf } from "./giveWay.ts"
-import type * as Journal from "./journal.ts"
-import * as Line from "./line.ts"
+import * as Own from "./own.ts"
 import type { Chain, Store } from "./store.ts"
 import type { Time } from "./time.ts"
 
@@ -42,9 +38,15 @@ export const make = (options: {
   // How often in a row others were first.
   let losses = 0
 
+  const nextId = () => `${instance}:${(++sequence).toString(36)}`
+
   return (batch, isAwaited) => {
-    const outcomes: Array<Outcome> = batch.map(() => undefined)
-    const indices = new Map<string, number>()
+    const outcomes: Array<Outcome> = new Array(batch.length).fill(undefined)
+    // The lines that were appended last, and whose they are.
+    let own = Own.none
+    let whose: ReadonlyArray<number> = []
+    // Which of them is most likely the next to be seen: they come in their order.
+    let next = 0
     let foreign = false
     // What was appended may be applied, and what was applied may be lost for as long as it is not on disk.
     let appended = false
@@ -52,40 +54,24 @@ export const make = (options: {
     let unknown = 0
 
     const seen = (id: string, applied: boolean): void => {
-      const index = indices.get(id)
-      if (index === undefined) foreign = true
-      else if (outcomes[index] === undefined) {
-        outcomes[index] = applied
-        unknown--
+      const at = own.commits[next]?.id === id
+        ? next
+        : id.startsWith(instance)
+        ? own.commits.findIndex((commit) => commit.id === id)
+        : -1
+      const index = whose[at]
+      if (index === undefined) {
+        foreign = true
+        return
       }
-    }
-
-    // A transaction may be as long as many others together, so others get their turn between its parts, too.
-    const encode = function*(waiting: ReadonlyArray<number>, { journal, records }: Chain) {
-      const own: Array<Journal.Own> = []
-      let moment = time.moment(records.moment.at)
-      let encoded = 0
-      for (const index of waiting) {
-        const id = `${instance}:${(++sequence).toString(36)}`
-        indices.set(id, index)
-        const states: Array<Uint8Array> = []
-        const tx: Array<Line.Part> = []
-        for (const write of batch[index]!) {
-          tx.push(toPart(write, states))
-          encoded += write.name.length + (write.next?.data?.length ?? 0)
-          if (encoded < atOnce) continue
-          encoded = 0
-          yield* Effect.yieldNow
-          moment = time.moment(records.moment.at)
-        }
-        const line: Line.Commit = { id, ...moment, synced: journal.synced, tx }
-        own.push({ line, bytes: Line.encode(line, states) })
-      }
-      return own
+      next = at + 1
+      if (outcomes[index] !== undefined) return
+      outcomes[index] = applied
+      unknown--
     }
 
     // Refuses what is stale, but for what an earlier transaction of the batch may make current.
-    const refuse = (waiting: ReadonlyArray<number>, { records }: Chain): ReadonlyArray<number> => {
+    const refuse = (waiting: ReadonlyArray<number>, { records }: Chain): Array<number> => {
       const now = time.now()
       const touched = new Set<string>()
       return waiting.filter((index) => {
@@ -100,12 +86,11 @@ export const make = (options: {
     }
 
     return Effect.gen(function*() {
-      for (const [index, transaction] of batch.entries()) {
-        if (textLength(transaction) > longestText) outcomes[index] = tooLarge
+      let waiting: Array<number> = []
+      for (let index = 0; index < batch.length; index++) {
+        if (textLength(batch[index]!) > longestText) outcomes[index] = tooLarge
+        else if (batch[index]!.some(writes)) waiting.push(index)
       }
-      let waiting: ReadonlyArray<number> = [...batch.keys()].filter((index) =>
-        outcomes[index] === undefined && batch[index]!.some(writes)
-      )
       let fresh = contended || waiting.length === 0
       let chain = yield* store.current(fresh, seen)
       const now = time.now()
@@ -118,12 +103,17 @@ export const make = (options: {
       while (true) {
         if (fresh) waiting = refuse(waiting, chain)
         if (waiting.length === 0) break
-        indices.clear()
         const { journal } = chain
-        const own = yield* encode(waiting, chain)
+        const { records } = chain
+        own = yield* Own.encode(waiting.map((index) => batch[index]!), nextId, () => ({
+          ...time.moment(records.moment.at),
+          synced: journal.synced
+        }))
+        whose = waiting
+        next = 0
         if (!isAwaited()) return yield* Effect.fail(abandoned)
         appended = true
-        unknown = own.length
+        unknown = whose.length
         const { failure, unsynced, ...landing } = yield* store.land(chain, own, seen, () => unknown === 0)
         settled = landing.settled
         waiting = waiting.filter((index) => outcomes[index] === undefined)
@@ -135,7 +125,9 @@ export const make = (options: {
           const { path } = journal.segment
           if (failure === undefined) return yield* Effect.fail(Fault.gone(path))
           const fault = Fault.fromPlatform(path)(failure)
-          for (const [id, index] of indices) outcomes[index] ??= { ...fault, inDoubt: journal.endsWith(id) }
+          for (const [i, index] of whose.entries()) {
+            outcomes[index] ??= { ...fault, inDoubt: journal.endsWith(own.commits[i]!.id) }
+          }
           waiting = []
         }
         appended = false
@@ -197,23 +189,3 @@ const claimAt = 2
 const committed: Verdict = { committed: true }
 
 const writes = (write: Write): boolean => write.next !== undefined
-
-/** The states of its parts are added to `states`. */
-const toPart = ({ expected, expiresIn, name, next, retention }: Write, states: Array<Uint8Array>): Line.Part => {
-  if (next === undefined) return [name, expected]
-  let size = 0
-  let crc = 0
-  if (next.data !== null) {
-    const state = Line.encodeState(next.data)
-    states.push(state)
-    size = state.length
-    crc = crc32(state)
-  }
-  const [lasts, kept] = [toMillis(expiresIn), toMillis(retention)]
-  return lasts === null && kept === null
-    ? [name, expected, next.revision, size, crc]
-    : [name, expected, next.revision, size, crc, lasts, kept]
-}
-
-const toMillis = (duration: Duration.Duration | undefined): number | null =>
-  duration === undefined || !Duration.isFinite(duration) ? null : Math.ceil(Duration.toMillis(duration))

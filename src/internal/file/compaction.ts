@@ -82,7 +82,7 @@ export const make = (options: {
     const name = yield* store.snapshot(chain, frozen)
     yield* store.adopt(chain, name)
     // Whoever does not come to know keeps the old files open until the next time.
-    yield* turn(Effect.flatMap(store.current(true), ({ journal }) => journal.append([Line.encode({ taken: name })])))
+    yield* turn(Effect.flatMap(store.current(true), ({ journal }) => journal.append(Line.encode({ taken: name }))))
   })
 
   return {

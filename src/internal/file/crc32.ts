@@ -22,3 +22,15 @@ export const crc32 = (bytes: Uint8Array, start = 0, end = bytes.length): number 
   for (; i < end; i++) crc = tables[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
   return ~crc >>> 0
 }
+
+/** That of a text as UTF-8, where it has a byte for each character. */
+export const crc32OfText = (text: string): number | undefined => {
+  let crc = -1
+  let all = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    all |= code
+    crc = tables[(crc ^ code) & 0xff]! ^ (crc >>> 8)
+  }
+  return all < 128 ? ~crc >>> 0 : undefined
+}

@@ -19,10 +19,14 @@ const longest = 500
 const idle = 5
 
 export interface GiveWay {
-  /** Waits while it is the turn of others to write what is in the batch. */
-  readonly before: (batch: ReadonlyArray<Transaction>) => Effect.Effect<void, Fault.Fault>
-  /** A batch was answered: if no other follows, the others need not wait any more. */
-  readonly after: Effect.Effect<void>
+  /**
+   * Commits a batch, when it is not the turn of others to write what is in it. If no other follows, the others need not
+   * wait any more.
+   */
+  readonly around: <A>(
+    batch: ReadonlyArray<Transaction>,
+    commit: Effect.Effect<A, Fault.Fault>
+  ) => Effect.Effect<A, Fault.Fault>
 }
 
 export const make = (options: {
@@ -34,6 +38,10 @@ export const make = (options: {
 }): GiveWay => {
   const { background, claims, store, turn } = options
   let batches = 0
+  /** How many there were when the last one was answered, when that was, and whether it is looked if others follow. */
+  let last = 0
+  let answered = 0
+  let watching = false
 
   /** Reads on, and says what there is to say to those who wait, too. */
   const look = (names: ReadonlyArray<string>) =>
@@ -62,20 +70,32 @@ export const make = (options: {
       ({ journal }) => batches === last && claims.claimed ? claim(journal, claims, []) : Effect.void
     ))
 
+  // One look is enough for all batches of a turn.
+  const watchOver: Effect.Effect<void> = Effect.suspend(() => {
+    const left = answered + idle - now()
+    if (left > 0) return Effect.andThen(sleep(left), watchOver)
+    watching = false
+    return batches === last ? Effect.ignore(giveUp(last)) : Effect.void
+  })
+
+  const after = Effect.sync(() => {
+    if (!claims.claimed) return
+    last = batches
+    answered = now()
+    if (watching) return
+    watching = true
+    background(watchOver)
+  })
+
   return {
-    before: (batch) =>
-      Effect.suspend(() => {
-        batches++
-        return claims.none ? Effect.void : wait(namesOf(batch))
-      }),
-    after: Effect.sync(() => {
-      if (!claims.claimed) return
-      const last = batches
-      background(Effect.andThen(
-        sleep(idle),
-        Effect.suspend(() => batches === last ? Effect.ignore(giveUp(last)) : Effect.void)
-      ))
-    })
+    around: (batch, commit) =>
+      Effect.ensuring(
+        Effect.suspend(() => {
+          batches++
+          return claims.none ? commit : Effect.andThen(wait(namesOf(batch)), commit)
+        }),
+        after
+      )
   }
 }
 
@@ -84,7 +104,7 @@ export const claim = (journal: Journal, claims: Claims, names: ReadonlyArray<str
   Effect.suspend(() => leave(journal, claims.leave(names)))
 
 const leave = (journal: Journal, claim: Line.Claim): Effect.Effect<void> =>
-  Effect.asVoid(journal.append([Line.encode(claim)]))
+  Effect.asVoid(journal.append(Line.encode(claim)))
 
 export const namesOf = (batch: ReadonlyArray<Transaction>): ReadonlyArray<string> =>
   batch.flatMap((transaction) =>

@@ -6,20 +6,14 @@ import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
-import { concat } from "./bytes.ts"
 import * as Fault from "./fault.ts"
 import * as Line from "./line.ts"
+import type { Own } from "./own.ts"
 import * as Segment from "./segment.ts"
 import * as Tail from "./tail.ts"
 
 /** Is told of each transaction what became of it. */
 export type Seen = (id: string, applied: boolean) => void
-
-/** A line that is to be written. */
-export interface Own {
-  readonly line: Line.Commit
-  readonly bytes: Uint8Array
-}
 
 /** How far own lines have come. */
 export interface Landing {
@@ -49,13 +43,13 @@ export interface Journal {
    * that there is no more.
    */
   readonly readOn: (seen?: Seen, until?: () => boolean) => Effect.Effect<void, Fault.Fault>
-  /** Appends lines and gives the error that kept it from appending them all. */
-  readonly append: (lines: ReadonlyArray<Uint8Array>) => Effect.Effect<PlatformError | undefined>
+  /** Appends a line and gives the error that kept it from appending all of it. */
+  readonly append: (line: Uint8Array) => Effect.Effect<PlatformError | undefined>
   /**
    * Appends own lines and puts them on disk, and beside that finds out what has become of them, and says so until there
    * is nothing more to say.
    */
-  readonly land: (own: ReadonlyArray<Own>, seen: Seen, until: () => boolean) => Effect.Effect<Landing, Fault.Fault>
+  readonly land: (own: Own, seen: Seen, until: () => boolean) => Effect.Effect<Landing, Fault.Fault>
   /** Puts on disk what was read. */
   readonly sync: Effect.Effect<void, Fault.Fault>
   /** Whether the name still leads to this file. */
@@ -164,25 +158,20 @@ export const open = Effect.fnUntraced(function*(options: {
   })
 
   /** Appends lines, and says whether they are there as they were given, one behind the other. */
-  const write = function*(lines: ReadonlyArray<Uint8Array>) {
+  const write = function*(bytes: Uint8Array, ends: ReadonlyArray<number>) {
     let whole = true
-    for (let rest = lines; rest.length > 0;) {
-      const bytes = concat(rest)
-      const written = yield* Effect.result(file.write(bytes))
+    for (let begin = 0;; whole = false) {
+      const written = yield* Effect.result(file.write(begin === 0 ? bytes : bytes.subarray(begin)))
       if (written._tag === "Failure" || written.success === 0) {
         // The line that was cut, if any, must not wait for somebody else to end it.
         yield* Effect.ignore(file.write(newline))
         return { failure: written._tag === "Failure" ? written.failure : nothingWritten(path) }
       }
-      if (written.success === bytes.length) break
+      const upTo = begin + written.success
+      if (upTo === bytes.length) return { whole }
       // A line that was cut short is written once more, after the newline that ends its remains.
-      whole = false
-      let left = written.success
-      let ended = 0
-      while (ended < rest.length && left >= rest[ended]!.length) left -= rest[ended++]!.length
-      rest = rest.slice(ended)
+      begin = ends.findLast((end) => end <= upTo) ?? 0
     }
-    return { whole }
   }
 
   const look = fs.stat(path).pipe(
@@ -195,17 +184,17 @@ export const open = Effect.fnUntraced(function*(options: {
   )
 
   /** Finds own lines that were appended, and says whether they are in their place. */
-  const find = (own: ReadonlyArray<Own>, whole: boolean, seen: Seen, until: () => boolean) =>
+  const find = ({ bytes, commits, ends }: Own, whole: boolean, seen: Seen, until: () => boolean) =>
     Effect.flatMap(look, (found) => {
-      const length = own.reduce((length, { bytes }) => length + bytes.length, 0)
-      if (!whole || position > size || found.size !== size + length || !found.inPlace) {
+      if (!whole || position > size || found.size !== size + bytes.length || !found.inPlace) {
         return Effect.as(readOn(seen, until), found.inPlace)
       }
       // Nobody else has written, so what stands there need not be read.
-      for (const { bytes, line } of own) {
+      const before = size
+      for (let i = 0; i < commits.length; i++) {
         const at = size + 1
-        size += bytes.length
-        apply(line, at, bytes.length - 2, seen)
+        size = before + ends[i]!
+        apply(commits[i]!, at, size - at - 1, seen)
       }
       position = answered = size
       return Effect.succeed(true)
@@ -241,20 +230,19 @@ export const open = Effect.fnUntraced(function*(options: {
       return firstDamage < Infinity
     },
     readOn,
-    append: Effect.fnUntraced(function*(lines) {
-      const { failure } = yield* write(lines)
+    append: Effect.fnUntraced(function*(line) {
+      const { failure } = yield* write(line, [line.length])
       return failure
     }),
     land: Effect.fnUntraced(function*(own, seen, until): Effect.fn.Return<Landing, Fault.Fault> {
-      const { failure, whole } = yield* write(own.map(({ bytes }) => bytes))
+      const { failure, whole } = yield* write(own.bytes, own.ends)
       if (failure !== undefined) {
         yield* readOn(seen, until)
         return { failure, settled: false }
       }
       // All that comes before them in the file was there before this begins.
-      const syncing = yield* Effect.forkChild(Effect.result(file.sync), { startImmediately: true })
-      const found = yield* Effect.exit(find(own, whole, seen, until))
-      const written = yield* Fiber.join(syncing)
+      const [syncing, found] = yield* beside(Effect.result(file.sync), find(own, whole, seen, until))
+      const written = yield* syncing
       if (written._tag === "Failure") return { unsynced: failed(written.failure), settled: false }
       const inPlace = yield* found
       if (!until()) return { settled: false }
@@ -275,6 +263,15 @@ export const open = Effect.fnUntraced(function*(options: {
   }
   return journal
 })
+
+/** Does something while something is put on disk, and waits for both, whatever comes of them. */
+export const beside = Effect.fnUntraced(
+  function*<A, E, A2, E2>(sync: Effect.Effect<A, E>, work: Effect.Effect<A2, E2>) {
+    const syncing = yield* Effect.forkDetach(Effect.exit(sync), { startImmediately: true, uninterruptible: true })
+    const worked = yield* Effect.exit(work)
+    return [yield* Fiber.join(syncing), worked] as const
+  }
+)
 
 const newline = new Uint8Array([10])
 

@@ -6,7 +6,7 @@
  * decoding the states in it, and a state can be read without the rest of its line.
  */
 import { encodeText, room } from "./bytes.ts"
-import { crc32 } from "./crc32.ts"
+import { crc32, crc32OfText } from "./crc32.ts"
 
 /** What the first line of every file says. Files with another format are refused. */
 export const format = "effect-scoped/2"
@@ -113,7 +113,17 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /** A state as it stands in a line. */
-export const encodeState = (data: string): Uint8Array => encodeText(JSON.stringify(data))
+export const encodeState = (data: string): Uint8Array => encodeText(stateText(data))
+
+export const stateText = (data: string): string => JSON.stringify(data)
+
+/** How many bytes a state takes, and their checksum. */
+export const measure = (text: string): { readonly size: number; readonly crc: number } => {
+  const crc = crc32OfText(text)
+  if (crc !== undefined) return { size: text.length, crc }
+  const bytes = encodeText(text)
+  return { size: bytes.length, crc: crc32(bytes) }
+}
 
 export const decodeState = (bytes: Uint8Array): string => JSON.parse(decoder.decode(bytes))
 
@@ -132,11 +142,11 @@ export const encode = (line: Line, states: ReadonlyArray<Uint8Array> = []): Uint
 const encodeWith = (meta: string, length: number, states: ReadonlyArray<Uint8Array>): Uint8Array | undefined => {
   let size = states.length === 0 ? 0 : beforeStates.length
   for (const state of states) size += state.length + 1
-  const head = `\n{"crc":"00000000","size":[${length},${size}],`
+  const head = beforeMeta(length, size)
   const end = head.length + length
   const bytes = room(end + size + 2)
   if (encoder.encodeInto(head + meta, bytes).written !== end) return undefined
-  writeCrc(bytes, crc32(bytes, 1 + checkedFrom, end))
+  check(bytes, 0, end)
   if (states.length > 0) {
     bytes.set(beforeStates, end)
     let at = end + beforeStates.length
@@ -152,10 +162,44 @@ const encodeWith = (meta: string, length: number, states: ReadonlyArray<Uint8Arr
   return bytes
 }
 
-const writeCrc = (bytes: Uint8Array, crc: number): void => {
+/** A line up to its meta, of which so many bytes follow and then so many of states, and without its checksum. */
+const beforeMeta = (meta: number, states: number): string => `\n{"crc":"00000000","size":[${meta},${states}],`
+
+/** Puts in the checksum of a line that begins here and whose meta ends there. */
+const check = (bytes: Uint8Array, from: number, end: number): void => {
+  const crc = crc32(bytes, from + 1 + checkedFrom, end)
   for (let i = 0; i < 8; i++) {
     const digit = crc >>> 28 - 4 * i & 15
-    bytes[1 + crcAt + i] = digit < 10 ? 48 + digit : 87 + digit
+    bytes[from + 1 + crcAt + i] = digit < 10 ? 48 + digit : 87 + digit
+  }
+}
+
+/** Lines one behind the other, all of which are encoded at once. */
+export class Lines {
+  /** Where each of them ends. */
+  readonly ends: Array<number> = []
+  private readonly metaEnds: Array<number> = []
+  private text = ""
+  private length = 0
+
+  /** Adds a line with states as they stand in it, which take so many bytes. */
+  add(line: Line, states: ReadonlyArray<string>, size: number): void {
+    const meta = JSON.stringify(line).slice(1, -1)
+    const behind = states.length === 0 ? "" : `,"data":[${states.length === 1 ? states[0]! : states.join()}]`
+    const more = states.length === 0 ? 0 : beforeStates.length + size + states.length
+    const head = beforeMeta(meta.length, more)
+    const metaEnd = this.length + head.length + meta.length
+    this.text += `${head}${meta}${behind}}\n`
+    this.metaEnds.push(metaEnd)
+    this.ends.push(this.length = metaEnd + more + 2)
+  }
+
+  /** Gives nothing where a meta is not of one byte for each character. */
+  encode(): Uint8Array | undefined {
+    const bytes = room(this.length)
+    if (encoder.encodeInto(this.text, bytes).read !== this.text.length) return undefined
+    for (let i = 0; i < this.ends.length; i++) check(bytes, i === 0 ? 0 : this.ends[i - 1]!, this.metaEnds[i]!)
+    return bytes
   }
 }
 

@@ -54,7 +54,10 @@ export class Records {
   }
 
   advance({ at, off, wall }: Moment): void {
-    if (at < this.moment.at) return
+    const { moment } = this
+    if (at < moment.at) return
+    // As of all lines of a batch.
+    if (at === moment.at && off === moment.off && wall === moment.wall) return
     this.moment = { at, ...wall !== undefined && { wall }, ...off !== undefined && { off } }
   }
 
@@ -66,7 +69,10 @@ export class Records {
 
   /** Whether the transaction would be applied. */
   accepts(transaction: Transaction, now: number): boolean {
-    return transaction.every(({ expected, name }) => (this.view(name, now)?.revision ?? null) === expected)
+    for (const { expected, name } of transaction) {
+      if ((this.view(name, now)?.revision ?? null) !== expected) return false
+    }
+    return true
   }
 
   /** Applies a line whose states begin at a position, or says that it was refused. */
@@ -75,7 +81,14 @@ export class Records {
     for (const [name, expected] of line.tx) {
       if ((this.find(name)?.revision ?? null) !== expected) return false
     }
-    const meta = metaShare(bytes, line.tx.flatMap((part) => part.length === 2 ? [] : [part[3]]))
+    let count = 0
+    let data = 0
+    for (const part of line.tx) {
+      if (part.length === 2) continue
+      count++
+      data += part[3]
+    }
+    const meta = metaShare(bytes, count, data)
     for (const part of line.tx) {
       if (part.length === 2) continue
       const [name, , revision, size, crc, expiresIn = null, retention = null] = part
@@ -146,12 +159,12 @@ export class Records {
       this.bytes -= before.bytes
       // What was written last comes last, so that the order is that of the files.
       this.entries.delete(name)
-      this.passing.delete(name)
+      if (passes(before)) this.passing.delete(name)
     }
     if (entry === undefined) return
     this.bytes += entry.bytes
     this.entries.set(name, entry)
-    if (Math.min(entry.expiresAt, entry.forgetAt) < Infinity) this.passing.add(name)
+    if (passes(entry)) this.passing.add(name)
   }
 
   private keep(name: string, { segment, taken }: Entry): void {
@@ -174,6 +187,9 @@ export class Records {
   }
 }
 
+/** Whether it becomes something else by itself. */
+const passes = ({ expiresAt, forgetAt }: Entry): boolean => expiresAt < Infinity || forgetAt < Infinity
+
 /** What has become of a record at a time. */
 export const entryAt = (entry: Entry, now: number): Entry | undefined => {
   if (entry.size > 0 && entry.expiresAt > now) return entry
@@ -183,6 +199,6 @@ export const entryAt = (entry: Entry, now: number): Entry | undefined => {
     : { ...entry, revision: expired(entry.revision), size: 0, expiresAt: Infinity, bytes: entry.bytes - entry.size }
 }
 
-/** What each of so many records takes besides its data, in a line of so many bytes. */
-export const metaShare = (bytes: number, sizes: ReadonlyArray<number>): number =>
-  Math.floor((bytes - sizes.reduce((sum, size) => sum + size, 0)) / Math.max(1, sizes.length))
+/** What each of so many records takes besides its data, in a line of so many bytes that holds so many of data. */
+export const metaShare = (bytes: number, records: number, data: number): number =>
+  Math.floor((bytes - data) / Math.max(1, records))

@@ -139,7 +139,7 @@ export const scan = Effect.fnUntraced(function*(
 const notOurs = (path: string, at: number): Fault.Fault => at === 0 ? Fault.foreign(path) : Fault.damaged(path, at)
 
 const visitAll = ({ states }: Line.States, head: Line.Head, at: number, visit: Visit): void => {
-  const meta = metaShare(head.length + 2, states.map(([, , size]) => size))
+  const meta = metaShare(head.length + 2, states.length, states.reduce((sum, [, , size]) => sum + size, 0))
   let position = at + Line.statesAt(head)
   for (const state of states) {
     visit(state, position, meta)

@@ -244,9 +244,9 @@ export const make = (options: {
     // An attempt that failed has left an empty journal. However often it is tried again, one is enough to keep open.
     if (freeze && journal.empty && before !== undefined) return records.freeze(before.segment.number)
     const next = yield* directory.prepare(number + 1)
-    const failure = yield* journal.append([
+    const failure = yield* journal.append(
       Line.encode({ seal: next, ...journal.damaged && { damaged: true } })
-    ])
+    )
     yield* journal.readOn(undefined, () => false)
     // What was prepared in vain is removed by whoever tidies up: a seal that was cut short may still come to its end.
     if (journal.seal === undefined) {
@@ -323,8 +323,12 @@ export const make = (options: {
     settle: Effect.fnUntraced(function*(chain) {
       const { journal } = chain
       while (true) {
-        if (journal.synced !== journal.size) yield* Effect.onError(journal.sync, () => distrust(journal))
-        if (yield* inPlace(chain)) return
+        const sync = journal.synced === journal.size ? Effect.void : journal.sync
+        // It must not be closed while it is looked at.
+        const [synced, found] = yield* Journal.beside(sync, inPlace(chain))
+        if (synced._tag === "Failure") yield* distrust(journal)
+        yield* synced
+        if (yield* found) return
         if (journal.synced === journal.size) return
       }
     }),

@@ -1,6 +1,4 @@
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Semaphore from "effect/Semaphore"
 
 /**
  * Lets operations on files take turns.
@@ -18,23 +16,33 @@ export interface Turns {
 }
 
 export const make = (): Turns => {
-  const semaphore = Semaphore.makeUnsafe(1)
+  let taken = false
+  const waiting: Array<() => void> = []
+
+  const pass = (): void => {
+    const next = waiting.shift()
+    if (next === undefined) taken = false
+    else next()
+  }
+
   return {
     take: <A, E>(operation: (isAwaited: () => boolean) => Effect.Effect<Effect.Effect<A, E>, E>) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(restore(semaphore.take(1)), () => {
+      Effect.withFiber<A, E>((caller) =>
+        Effect.callback((resume) => {
           let awaited = true
-          return Effect.suspend(() => operation(() => awaited)).pipe(
-            Effect.ensuring(semaphore.release(1)),
-            Effect.flatten,
-            Effect.forkDetach({ startImmediately: true, uninterruptible: true }),
-            Effect.flatMap((running) => restore(Fiber.join(running))),
-            Effect.onInterrupt(() =>
-              Effect.sync(() => {
-                awaited = false
-              })
-            )
-          )
+          const start = (): void => {
+            if (!awaited) return pass()
+            const run = Effect.ensuring(Effect.suspend(() => operation(() => awaited)), Effect.sync(pass))
+            Effect.runForkWith(caller.context)(Effect.flatten(run), { uninterruptible: true }).addObserver(resume)
+          }
+          if (taken) waiting.push(() => caller.currentDispatcher.scheduleTask(start, 0))
+          else {
+            taken = true
+            start()
+          }
+          return Effect.sync(() => {
+            awaited = false
+          })
         })
       )
   }
