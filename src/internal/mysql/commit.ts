@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
-import type { Transaction, Verdict } from "../../Driver.ts"
+import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import type { Deadlines } from "../deadlines.ts"
 import * as Name from "../name.ts"
@@ -15,8 +15,10 @@ import { type Connections, lockWait } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Lock from "./lock.ts"
 import * as Look from "./look.ts"
+import * as Many from "./many.ts"
 import * as One from "./one.ts"
 import { committed, isWrite, type Outcome } from "./part.ts"
+import * as Plain from "./plain.ts"
 import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
 import type { Server } from "./server.ts"
@@ -37,6 +39,7 @@ export const make = (options: {
 }) => {
   const { clock, connections, onChange, server, tables } = options
   const one = One.make({ ...options, table: tables.scopes })
+  const many = Many.make({ ...options, table: tables.scopes })
   const turns = Turns.make({ ...options, table: tables.scopes })
 
   /** `before` is what has just been in its way. */
@@ -200,24 +203,53 @@ export const make = (options: {
       return answers.map((answer) => "reason" in answer ? toDriverError(answer) : answer)
     })
 
-  return (batch: ReadonlyArray<Transaction>, deadline: number): Answers => {
-    const write = connections.owned && server.isReady() ? One.only(batch) : undefined
-    if (write === undefined || misfit(batch[0]!) !== undefined) return common(batch, deadline)
-    const commit = (lender: Turns.Lender) => one(write, deadline, server.maxPacket()!, lender)
+  const alone = (write: Write, deadline: number, maxPacket: number) => {
+    const commit = (lender: Turns.Lender) => one(write, deadline, maxPacket, lender)
     const outcome = turns.wanted(write) ? turns.take(write, deadline, commit) : commit(connections)
-    return Effect.flatMap(outcome, (outcome) => {
-      if (outcome === undefined) return common(batch, deadline)
-      if ("reason" in outcome) {
-        server.notice(outcome)
-        if (!outcome.inDoubt) return common(batch, deadline, outcome)
-        onChange([write.name])
-        return Effect.fail(outcome)
+    return Effect.map(outcome, (outcome) => outcome === undefined || "reason" in outcome ? outcome : [outcome])
+  }
+
+  /** What certainly was not applied goes the common way. */
+  const complete = Effect.fnUntraced(
+    function*(batch: ReadonlyArray<Transaction>, outcomes: ReadonlyArray<Outcome>, deadline: number) {
+      const rest = batch.filter((_, i) => outcomes[i] === "again")
+      const answers = yield* Effect.catch(
+        common(rest, deadline),
+        (fault) => Effect.succeed(rest.map(() => toDriverError(fault)))
+      )
+      let next = 0
+      return outcomes.map((outcome) =>
+        outcome === "again" ? answers[next++]! : outcome === "unknown" ? toDriverError(unknown) : outcome
+      )
+    }
+  )
+
+  return (batch: ReadonlyArray<Transaction>, deadline: number): Answers => {
+    const writes = connections.owned && server.isReady() ? Plain.writes(batch) : undefined
+    if (writes === undefined) return common(batch, deadline)
+    const maxPacket = server.maxPacket()!
+    const outcomes = writes.length === 1
+      ? alone(writes[0]!, deadline, maxPacket)
+      : many(writes, deadline, maxPacket, connections)
+    return Effect.flatMap(outcomes, (outcomes) => {
+      if (outcomes === undefined) return common(batch, deadline)
+      if ("reason" in outcomes) {
+        server.notice(outcomes)
+        if (!outcomes.inDoubt) return common(batch, deadline, outcomes)
+        onChange(namesOf(writes))
+        return Effect.fail(outcomes)
       }
-      if (outcome.committed) onChange([write.name])
-      return Effect.succeed([outcome])
+      const hasChanged = (outcome: Outcome) => typeof outcome === "string" ? outcome === "unknown" : outcome.committed
+      onChange(namesOf(writes.filter((_, i) => hasChanged(outcomes[i]!))))
+      return isDecided(outcomes) ? Effect.succeed(outcomes) : complete(batch, outcomes, deadline)
     })
   }
 }
+
+const namesOf = (writes: ReadonlyArray<Write>): ReadonlyArray<string> => writes.map(({ name }) => name)
+
+const isDecided = (outcomes: ReadonlyArray<Outcome>): outcomes is ReadonlyArray<Verdict> =>
+  outcomes.every((outcome) => typeof outcome !== "string")
 
 type Answers = Effect.Effect<ReadonlyArray<Verdict | DriverError>, Fault.Fault>
 
