@@ -32,6 +32,10 @@ export const make = ({ deadlines, table }: {
     return statement
   }
 
+  // Where others write the same scopes, it is in vain time and again, and less and less often tried.
+  let failures = 0
+  let pause = 0
+
   /** What became of them; nothing, where that is `undefined` or a fault without doubt. */
   return (
     writes: ReadonlyArray<Write>,
@@ -39,6 +43,10 @@ export const make = ({ deadlines, table }: {
     maxPacket: number,
     lender: Lender
   ): Effect.Effect<ReadonlyArray<Outcome> | Fault.Fault | undefined> => {
+    if (pause > 0) {
+      pause--
+      return Effect.undefined
+    }
     if (writes.length > most) return Effect.undefined
     const { order, sql } = statementOf(Math.max(least, 2 ** Math.ceil(Math.log2(writes.length))))
     const values = toValues(writes, order, maxPacket)
@@ -46,7 +54,15 @@ export const make = ({ deadlines, table }: {
     const look = () => Look.records(table, writes.map(({ name }) => name), "NULL")
     return Effect.map(
       Prepared.run({ sql, values, all: writes.length, look }, { deadline, deadlines, lender }),
-      (answer) => answer === undefined || "reason" in answer ? answer : decide(writes, answer)
+      (answer) => {
+        if (answer === undefined) return answer
+        if ("reason" in answer) {
+          pause = 2 ** Math.min(++failures, 5)
+          return answer
+        }
+        failures = 0
+        return decide(writes, answer)
+      }
     )
   }
 }

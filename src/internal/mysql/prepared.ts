@@ -54,7 +54,8 @@ export const run = (
       if (lent === undefined) return end(undefined, true)
       lent.prepare(sql, (error: Mysql.QueryError | null, statement) => {
         if (over) return
-        if (error !== null) return end(undefined, false)
+        // Such as one statement too many, which is nothing that is wrong with the connection.
+        if (error !== null) return end(undefined, !Fault.fromMysql("query", error).inDoubt)
         sent = true
         statement.execute(values, (error, result) => {
           if (over) return

@@ -1,0 +1,253 @@
+/** Batches of plain writes, which take one statement: against the same batches on the common way. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Ref } from "effect"
+import * as Mysql from "mysql2/promise"
+import { type Driver, expired, type Record, type Transaction, type Write } from "../src/Driver.ts"
+import {
+  commitAll,
+  committed,
+  create,
+  fresh,
+  readAll,
+  record,
+  refused,
+  write
+} from "../src/testing/driver/TestStore.ts"
+import { connect, session } from "./mysql/store.ts"
+import { type MysqlServer, mysqlServer, query } from "./servers/mysql.ts"
+
+/** How many updates of many rows by one statement, and how many transactions of several, a server has seen. */
+const counted = ({ url }: MysqlServer) =>
+  Effect.map(
+    query(url, "SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_update','Com_commit')"),
+    (rows) => {
+      const of = (name: string) => Number(rows.find((row) => row["Variable_name"] === name)!["Value"])
+      return { updates: of("Com_update"), commits: of("Com_commit") }
+    }
+  )
+
+const numbers = Effect.fnUntraced(function*(first: number) {
+  const seed = yield* Ref.make(first)
+  return (n: number) => Ref.modify(seed, (s) => [s % n, s * 48271 % 0x7fffffff])
+})
+
+/** Names in all orders that a server might confuse: by case, accents, ends, halves of characters, and bytes. */
+const odd = [
+  ..."aAá\u0301\0\t\uFFFF\uE000😀𐀀' \"\\%_?ßıİ",
+  "a\u0301",
+  "😀a",
+  "\uFFFFa",
+  "\uE000\uFFFF",
+  "a ",
+  "a  ",
+  "a\0",
+  "\0a",
+  "ab",
+  "á ",
+  "z".repeat(512),
+  "é".repeat(256),
+  "😀".repeat(128),
+  "-1",
+  "0",
+  "00",
+  "1e1",
+  "NULL"
+]
+
+describe("a batch of plain writes", () => {
+  it.live("has the verdicts of the common way, whatever is in the way of some", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const random = yield* numbers(5)
+      const names = odd
+      const quick = yield* connect(server.port)
+      const pool = yield* Effect.acquireRelease(
+        Effect.sync(() => Mysql.createPool({ uri: server.url, multipleStatements: true })),
+        (pool) => Effect.promise(() => pool.end())
+      )
+      const common = yield* connect(server.port, { pool, url: undefined, table: "common" })
+      const drivers: ReadonlyArray<Driver> = [quick, common]
+      const root = (sql: string) => query(server.url, sql)
+      let whole = 0
+
+      for (let round = 0; round < 120; round++) {
+        // What there is: data, data that expires one day, what has expired, what was removed, and nothing at all. Those of
+        // one transaction have one revision.
+        for (const table of ["effect_scopes", "common"]) yield* root(`DELETE FROM ${table}`)
+        const calm = (yield* random(2)) === 0
+        const shared = record("{}")
+        const before: Array<Record> = []
+        const creations: Array<Transaction> = []
+        for (const [i, name] of names.entries()) {
+          const kind = yield* random(calm ? 3 : 8)
+          const own = kind === 1 ? { ...shared, data: `"${i}"` } : record(kind === 4 ? null : `{"${i}":0}`)
+          before.push(kind === 3 ? { revision: expired(own.revision), data: null } : own)
+          const millis = kind === 2 ? 1e6 : kind === 3 ? 0 : undefined
+          if (kind === 5) continue
+          creations.push([
+            write(name, null, own, millis === undefined ? {} : { expiresIn: Duration.millis(millis) })
+          ])
+        }
+        for (const driver of drivers) yield* commitAll(driver, creations)
+
+        const batch: Array<Transaction> = []
+        for (const [i, name] of names.entries()) {
+          if ((yield* random(3)) === 0) continue
+          const wrong = yield* random(calm ? 1 : 12)
+          const expected = wrong === 1 ? record() : wrong === 2 ? before[(i + 1) % names.length]! : before[i]!
+          const data = ["{}", `${round}`, `"${"x".repeat(1 + (yield* random(3000)))}"`, "\"\0é😀'\""][yield* random(4)]!
+          batch.push([write(name, expected, record(data))])
+        }
+        if (batch.length < 2) continue
+        const earlier = yield* counted(server)
+        const [verdicts, others] = [yield* commitAll(quick, batch), yield* commitAll(common, batch)]
+        assert.deepStrictEqual(verdicts, others, JSON.stringify({ round, before, batch }))
+        const later = yield* counted(server)
+        if (later.commits - earlier.commits === 1) whole++
+        const stored = yield* readAll(quick, names)
+        assert.deepStrictEqual(stored, yield* readAll(common, names), JSON.stringify({ round, before, batch }))
+        const states = "name,revision,data,expires_at IS NULL AS stays,gone_at IS NULL AS there"
+        const [one, other] = yield* Effect.all([
+          root(`SELECT ${states} FROM effect_scopes ORDER BY name`),
+          root(`SELECT ${states} FROM common ORDER BY name`)
+        ])
+        assert.deepStrictEqual(one, other)
+      }
+      assert.isAbove(whole, 30, "by one statement")
+    }), 120_000)
+
+  it.live("of every size takes one statement", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port, { poolConfig: { connectionLimit: 1 } })
+      const names = Array.from({ length: 512 }, () => fresh())
+      let current: ReadonlyArray<Record> = names.map(() => record())
+      yield* commitAll(driver, names.map((name, i) => [write(name, null, current[i]!)]))
+      for (const size of [2, 3, 4, 5, 8, 9, 31, 32, 33, 255, 256, 257, 511, 512]) {
+        const next = names.map((_, i) => record(`"${size}/${i}"`))
+        const before = yield* counted(server)
+        const batch = names.slice(0, size).map((name, i): Transaction => [write(name, current[i]!, next[i]!)])
+        // In no order.
+        batch.sort(([a], [b]) => a!.next!.revision.slice(-1) < b!.next!.revision.slice(-1) ? -1 : 1)
+        assert.deepStrictEqual(yield* commitAll(driver, batch), batch.map(() => committed))
+        const after = yield* counted(server)
+        assert.deepStrictEqual([after.updates - before.updates, after.commits - before.commits], [1, 0], `${size}`)
+        current = [...next.slice(0, size), ...current.slice(size)]
+        assert.deepStrictEqual(yield* readAll(driver, names), [...current])
+      }
+    }))
+
+  it.live("some of which have no row: the others are applied once, and these are refused", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port)
+      const names = Array.from({ length: 9 }, () => fresh())
+      const first = yield* Effect.forEach(names, (name) => create(driver, name))
+      const next = names.map(() => record())
+      yield* query(server.url, `DELETE FROM effect_scopes WHERE name IN ('${names[0]}','${names[5]}')`)
+      const isThere = (i: number) => i !== 0 && i !== 5
+      assert.deepStrictEqual(
+        yield* commitAll(driver, names.map((name, i) => [write(name, first[i]!, next[i]!)])),
+        names.map((_, i) => isThere(i) ? committed : refused(null))
+      )
+      assert.deepStrictEqual(yield* readAll(driver, names), names.map((_, i) => isThere(i) ? next[i]! : null))
+    }))
+
+  it.live("of which one is refused: its connection is as good as before", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port)
+      const names = Array.from({ length: 5 }, () => fresh())
+      let current = yield* Effect.forEach(names, (name) => create(driver, name))
+      const connections = Effect.map(
+        query(server.url, "SHOW GLOBAL STATUS LIKE 'Connections'"),
+        ([row]) => Number(row!["Value"])
+      )
+      const before = yield* connections
+      for (let round = 0; round < 20; round++) {
+        const next = names.map(() => record())
+        const batch = names.map((name, i) => [write(name, i === round % 5 ? record() : current[i]!, next[i]!)])
+        assert.deepStrictEqual(
+          yield* commitAll(driver, batch),
+          names.map((_, i) => i === round % 5 ? refused(current[i]!) : committed)
+        )
+        current = current.map((record, i) => i === round % 5 ? record : next[i]!)
+      }
+      // These are counted, too.
+      assert.isAtMost((yield* connections) - before, 3)
+    }))
+
+  it.live("that names one scope twice is decided write by write", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port)
+      const [one, other] = [fresh(), fresh()]
+      const [first, second] = [yield* create(driver, one), yield* create(driver, other)]
+      const verdicts = yield* commitAll(driver, [
+        [write(one, first, record())],
+        [write(other, second, record())],
+        [write(one, first, record())]
+      ])
+      assert.deepStrictEqual(verdicts.map(({ committed }) => committed), [true, true, false])
+    }))
+
+  it.live("too large for one packet is split", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer({ args: ["--max-allowed-packet=1M"] })
+      const driver = yield* connect(server.port)
+      const names = Array.from({ length: 6 }, () => fresh())
+      const first = yield* Effect.forEach(names, (name) => create(driver, name))
+      const next = names.map((_, i) => record(`"${"x".repeat(300_000 + i)}"`))
+      assert.deepStrictEqual(
+        yield* commitAll(driver, names.map((name, i) => [write(name, first[i]!, next[i]!)])),
+        names.map(() => committed)
+      )
+      assert.deepStrictEqual(yield* readAll(driver, names), next)
+    }))
+
+  it.live(
+    "whose statement is ended in the middle: all of it is applied or nothing, and no verdict is wrong",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* mysqlServer()
+        const driver = yield* connect(server.port)
+        const other = yield* connect(server.port)
+        const names = Array.from({ length: 400 }, () => fresh())
+        let current: ReadonlyArray<Record> = names.map(() => record())
+        yield* commitAll(driver, names.map((name, i) => [write(name, null, current[i]!)]))
+        const root = yield* session(server.url)
+        const random = yield* numbers(3)
+        let ended = 0
+        const killer = yield* Effect.gen(function*() {
+          const [rows] = (yield* root("SHOW PROCESSLIST")) as unknown as [
+            ReadonlyArray<{ readonly Id: number; readonly Info: string | null }>
+          ]
+          for (const { Id, Info } of rows) {
+            if (Info?.startsWith("UPDATE") !== true) continue
+            yield* Effect.ignore(root(`KILL ${(yield* random(4)) === 0 ? "CONNECTION" : "QUERY"} ${Id}`))
+          }
+        }).pipe(Effect.forever, Effect.forkChild)
+        for (let round = 0; round < 150 || ended === 0 && round < 3000; round++) {
+          const next = names.map(() => record(`"${"x".repeat(500)}"`))
+          const answers = yield* Effect.result(
+            driver.commit(names.map((name, i): ReadonlyArray<Write> => [write(name, current[i]!, next[i]!)]))
+          )
+          const stored = yield* Effect.retry(other.read(names), { times: 10 })
+          const applied = stored.map((record, i) => record!.revision === next[i]!.revision)
+          if (answers._tag === "Success") {
+            for (const [i, answer] of answers.success.entries()) {
+              if ("committed" in answer) assert.strictEqual(answer.committed, applied[i])
+              else if (!answer.inDoubt) assert.isFalse(applied[i])
+            }
+          } else {
+            ended++
+            if (!answers.failure.inDoubt) assert.notInclude(applied, true)
+          }
+          current = stored.map((record) => record!)
+        }
+        yield* Fiber.interrupt(killer)
+        assert.isAbove(ended, 0)
+      }),
+    120_000
+  )
+})
