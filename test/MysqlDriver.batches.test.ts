@@ -4,6 +4,7 @@ import { Duration, Effect, Fiber, Ref } from "effect"
 import * as Mysql from "mysql2/promise"
 import { type Driver, expired, type Record, type Transaction, type Write } from "../src/Driver.ts"
 import {
+  check,
   commitAll,
   committed,
   create,
@@ -13,6 +14,7 @@ import {
   refused,
   write
 } from "../src/testing/driver/TestStore.ts"
+import { proxy } from "./mysql/proxy.ts"
 import { connect, deadlocks, session } from "./mysql/store.ts"
 import { type MysqlServer, mysqlServer, query } from "./servers/mysql.ts"
 
@@ -92,6 +94,17 @@ describe("a batch of plain writes", () => {
           const data = ["{}", `${round}`, `"${"x".repeat(1 + (yield* random(3000)))}"`, "\"\0é😀'\""][yield* random(4)]!
           batch.push([write(name, expected, record(data))])
         }
+        // One that is not plain, of a scope that is in nobody's way.
+        if ((yield* random(3)) === 0) {
+          const [name, kind] = [`other/${round}`, yield* random(3)]
+          batch.splice(yield* random(batch.length + 1), 0, [
+            kind === 0
+              ? write(name, null, record())
+              : kind === 1
+              ? check(name, null)
+              : write(name, null, record(), { expiresIn: Duration.hours(1) })
+          ])
+        }
         if (batch.length < 2) continue
         const earlier = yield* status(server, "Com_commit")
         const [verdicts, others] = [yield* commitAll(quick, batch), yield* commitAll(common, batch)]
@@ -148,6 +161,43 @@ describe("a batch of plain writes", () => {
         names.map((_, i) => isThere(i) ? committed : refused(null))
       )
       assert.deepStrictEqual(yield* readAll(driver, names), names.map((_, i) => isThere(i) ? next[i]! : null))
+    }))
+
+  it.live("is one statement also where a few others go along, which have their own answers", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connect(network.port, { timeout: 800 })
+      const names = Array.from({ length: 30 }, () => fresh())
+      let current: ReadonlyArray<Record> = names.map(() => record())
+      yield* commitAll(driver, names.map((name, i) => [write(name, null, current[i]!)]))
+      const pair = [fresh(), fresh()] as const
+      let next = names.map(() => record())
+      const plain = () => names.map((name, i): Transaction => [write(name, current[i]!, next[i]!)])
+      yield* readAll(driver, names)
+      const before = yield* status(server, "Com_update")
+      assert.deepStrictEqual(
+        yield* commitAll(driver, [
+          [write(pair[0], null, record()), write(pair[1], null, record())],
+          ...plain(),
+          [check(fresh(), record())]
+        ]),
+        [committed, ...names.map(() => committed), refused(null)]
+      )
+      assert.strictEqual((yield* status(server, "Com_update")) - before, 2)
+      current = next
+      next = names.map(() => record())
+      yield* readAll(driver, names)
+      // What it does not come to is not in doubt.
+      network.pass({ requests: true, replies: false })
+      const late = fresh()
+      const answers = yield* driver.commit([...plain(), [write(late, null, record())]])
+      network.pass({ requests: true, replies: true })
+      assert.deepStrictEqual(
+        answers.map((answer) => "inDoubt" in answer && answer.inDoubt),
+        [...names.map(() => true), false]
+      )
+      assert.deepStrictEqual(yield* readAll(driver, [...names, late]), [...next, null])
     }))
 
   it.live("of which one is refused: its connection is as good as before", () =>

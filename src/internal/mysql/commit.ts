@@ -191,11 +191,11 @@ export const make = (options: {
         yield* before?.remedy === "wait" ? standBy(group, maxPacket, before) : send(group, maxPacket)
       }
 
-      onChange(batch.flatMap((transaction, i) => {
-        const answer = answers[i]!
-        const mayHaveChanged = "committed" in answer ? answer.committed : answer.inDoubt
-        return mayHaveChanged ? transaction.filter(isWrite).map(({ name }) => name) : []
-      }))
+      onChange(
+        batch.flatMap((transaction, i) =>
+          mayHaveChanged(answers[i]) ? transaction.filter(isWrite).map(({ name }) => name) : []
+        )
+      )
       const first = answers[0]
       if (first !== undefined && "reason" in first && answers.every((answer) => answer === first)) {
         return yield* Effect.fail(first)
@@ -209,49 +209,60 @@ export const make = (options: {
     return Effect.map(outcome, (outcome) => outcome === undefined || "reason" in outcome ? outcome : [outcome])
   }
 
-  /** What certainly was not applied goes the common way. */
+  /** What has no answer yet goes the common way. */
   const complete = Effect.fnUntraced(
-    function*(batch: ReadonlyArray<Transaction>, outcomes: ReadonlyArray<Outcome>, deadline: number) {
-      const rest = batch.filter((_, i) => outcomes[i] === "again")
-      const answers = yield* Effect.catch(
+    function*(batch: ReadonlyArray<Transaction>, answers: ReadonlyArray<Answer | undefined>, deadline: number) {
+      const rest = batch.filter((_, i) => answers[i] === undefined)
+      const others = yield* Effect.catch(
         common(rest, deadline),
         (fault) => Effect.succeed(rest.map(() => toDriverError(fault)))
       )
       let next = 0
-      return outcomes.map((outcome) =>
-        outcome === "again" ? answers[next++]! : outcome === "unknown" ? toDriverError(unknown) : outcome
-      )
+      return answers.map((answer) => answer ?? others[next++]!)
     }
   )
 
   return (batch: ReadonlyArray<Transaction>, deadline: number): Answers => {
-    const writes = connections.owned && server.isReady() ? Plain.writes(batch) : undefined
-    if (writes === undefined) return common(batch, deadline)
+    if (!connections.owned || !server.isReady()) return common(batch, deadline)
+    const plain = batch.map(Plain.of)
+    const writes = plain.filter((write) => write !== undefined)
+    const others = batch.length - writes.length
+    if (writes.length === 0 || others > 0 && writes.length < few + 4 * others) return common(batch, deadline)
     const maxPacket = server.maxPacket()!
     const outcomes = writes.length === 1
       ? alone(writes[0]!, deadline, maxPacket)
       : many(writes, deadline, maxPacket, connections)
     return Effect.flatMap(outcomes, (outcomes) => {
       if (outcomes === undefined) return common(batch, deadline)
-      if ("reason" in outcomes) {
+      const isFault = "reason" in outcomes
+      if (isFault) {
         server.notice(outcomes)
         if (!outcomes.inDoubt) return common(batch, deadline, outcomes)
-        onChange(namesOf(writes))
-        return Effect.fail(outcomes)
       }
-      const hasChanged = (outcome: Outcome) => typeof outcome === "string" ? outcome === "unknown" : outcome.committed
-      onChange(namesOf(writes.filter((_, i) => hasChanged(outcomes[i]!))))
-      return isDecided(outcomes) ? Effect.succeed(outcomes) : complete(batch, outcomes, deadline)
+      const answers = isFault ? writes.map(() => toDriverError(outcomes)) : outcomes.map(toAnswer)
+      onChange(writes.flatMap(({ name }, i) => mayHaveChanged(answers[i]) ? [name] : []))
+      if (others === 0 && answers.every((answer) => answer !== undefined)) {
+        return isFault ? Effect.fail(outcomes) : Effect.succeed(answers)
+      }
+      let next = 0
+      return complete(batch, plain.map((write) => write && answers[next++]), deadline)
     })
   }
 }
 
-const namesOf = (writes: ReadonlyArray<Write>): ReadonlyArray<string> => writes.map(({ name }) => name)
+/** So many plain writes are worth a statement of their own beside others, and of these no more than a fifth of the batch. */
+const few = 16
 
-const isDecided = (outcomes: ReadonlyArray<Outcome>): outcomes is ReadonlyArray<Verdict> =>
-  outcomes.every((outcome) => typeof outcome !== "string")
+/** What a transaction is told; nothing yet, where it has to be sent again. */
+const toAnswer = (outcome: Outcome): Answer | undefined =>
+  outcome === "again" ? undefined : outcome === "unknown" ? toDriverError(unknown) : outcome
 
-type Answers = Effect.Effect<ReadonlyArray<Verdict | DriverError>, Fault.Fault>
+const mayHaveChanged = (answer: Verdict | { readonly inDoubt: boolean } | undefined): boolean =>
+  answer !== undefined && ("committed" in answer ? answer.committed : answer.inDoubt)
+
+type Answer = Verdict | DriverError
+
+type Answers = Effect.Effect<ReadonlyArray<Answer>, Fault.Fault>
 
 const toDriverError = Fault.toDriverError("commit")
 

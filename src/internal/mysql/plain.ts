@@ -6,20 +6,12 @@ import { Buffer } from "node:buffer"
 import { expired, type Transaction, type Write } from "../../Driver.ts"
 import { nameBytes, revisionBytes } from "./tables.ts"
 
-/** The writes of a batch of nothing else. */
-export const writes = (batch: ReadonlyArray<Transaction>): ReadonlyArray<Write> | undefined => {
-  if (batch.length === 0) return undefined
-  const writes: Array<Write> = []
-  for (const transaction of batch) {
-    const write = transaction[0]
-    if (transaction.length !== 1 || !isPlain(write!)) return undefined
-    writes.push(write!)
-  }
-  return writes
-}
+/** The write of a transaction that is such a one. */
+export const of = (transaction: Transaction): Write | undefined =>
+  transaction.length === 1 && isPlain(transaction[0]!) ? transaction[0] : undefined
 
 const isPlain = ({ expected, expiresIn, next }: Write): boolean =>
-  expected !== null && !expected.endsWith(tail) && next != null && next.data !== null && expiresIn === undefined
+  expected !== null && !expected.endsWith(tail) && next !== undefined && next.data !== null && expiresIn === undefined
 
 const tail = expired("")
 
