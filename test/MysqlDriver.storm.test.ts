@@ -6,19 +6,8 @@ import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
 import type { Record, Write } from "../src/Driver.ts"
 import { fresh, record, soon, write } from "../src/testing/driver/TestStore.ts"
-import { connect, Count, increment, storage } from "./mysql/store.ts"
-import { type MysqlServer, mysqlServer, query } from "./servers/mysql.ts"
-
-const deadlocks = ({ mariadb, url }: MysqlServer) =>
-  Effect.map(
-    query(
-      url,
-      mariadb
-        ? "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"
-        : "SELECT COUNT AS Value FROM information_schema.INNODB_METRICS WHERE NAME='lock_deadlocks'"
-    ),
-    ([row]) => Number(row!["Value"])
-  )
+import { connect, Count, deadlocks, increment, storage } from "./mysql/store.ts"
+import { mysqlServer, query } from "./servers/mysql.ts"
 
 describe("a storm", () => {
   it.live(

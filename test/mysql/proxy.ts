@@ -76,7 +76,7 @@ export const proxy = (target: number): Effect.Effect<Proxy, never, Scope.Scope> 
           return
         }
         end = `${end}${chunk.toString("latin1")}`.slice(-1_000)
-        if (end.includes(toEnd.mark) && end.endsWith("at line 1")) {
+        if (end.endsWith(`'${toEnd.mark}'`)) {
           toEnd.isOver()
           toEnd = undefined
         }
@@ -126,9 +126,12 @@ export const listen = (
     (server) => ({ port: (server.address() as Net.AddressInfo).port })
   )
 
-/** A statement that a server does not understand, and quotes in its error: what comes before it answers another. */
+/**
+ * Asks for a database that a server does not have, and names at the end of its error: what comes before it answers
+ * another request. How a statement would be sent depends on what client and server have agreed on.
+ */
 const nonsense = (mark: string): Buffer => {
-  const payload = Buffer.from(`\x03no statement: '${mark}'`)
+  const payload = Buffer.from(`\x02${mark}`)
   return Buffer.concat([Buffer.from([payload.length, 0, 0, 0]), payload])
 }
 

@@ -4,7 +4,7 @@ import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
 import type { Driver } from "../../src/Driver.ts"
 import type { DriverError } from "../../src/ScopedError.ts"
-import { mysqlServer, query } from "../servers/mysql.ts"
+import { type MysqlServer, mysqlServer, query } from "../servers/mysql.ts"
 
 let tables = 0
 
@@ -47,3 +47,15 @@ export const session = (url: string) =>
 /** What an effect came to, and how many milliseconds that took. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.timed(effect), ([duration, result]) => [result, Duration.toMillis(duration)] as const)
+
+/** How often transactions have waited for each other in a circle. */
+export const deadlocks = ({ mariadb, url }: MysqlServer) =>
+  Effect.map(
+    query(
+      url,
+      mariadb
+        ? "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"
+        : "SELECT COUNT AS Value FROM information_schema.INNODB_METRICS WHERE NAME='lock_deadlocks'"
+    ),
+    ([row]) => Number(row!["Value"])
+  )

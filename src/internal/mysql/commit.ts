@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
-import type { Transaction, Verdict } from "../../Driver.ts"
+import type { Transaction, Verdict, Write } from "../../Driver.ts"
 import type { DriverError } from "../../ScopedError.ts"
 import type { Deadlines } from "../deadlines.ts"
 import * as Name from "../name.ts"
@@ -15,8 +15,10 @@ import { type Connections, lockWait } from "./connections.ts"
 import * as Fault from "./fault.ts"
 import * as Lock from "./lock.ts"
 import * as Look from "./look.ts"
+import * as Many from "./many.ts"
 import * as One from "./one.ts"
 import { committed, isWrite, type Outcome } from "./part.ts"
+import * as Plain from "./plain.ts"
 import * as Plan from "./plan.ts"
 import * as Retry from "./retry.ts"
 import type { Server } from "./server.ts"
@@ -37,6 +39,7 @@ export const make = (options: {
 }) => {
   const { clock, connections, onChange, server, tables } = options
   const one = One.make({ ...options, table: tables.scopes })
+  const many = Many.make({ ...options, table: tables.scopes })
   const turns = Turns.make({ ...options, table: tables.scopes })
 
   /** `before` is what has just been in its way. */
@@ -188,11 +191,11 @@ export const make = (options: {
         yield* before?.remedy === "wait" ? standBy(group, maxPacket, before) : send(group, maxPacket)
       }
 
-      onChange(batch.flatMap((transaction, i) => {
-        const answer = answers[i]!
-        const mayHaveChanged = "committed" in answer ? answer.committed : answer.inDoubt
-        return mayHaveChanged ? transaction.filter(isWrite).map(({ name }) => name) : []
-      }))
+      onChange(
+        batch.flatMap((transaction, i) =>
+          mayHaveChanged(answers[i]) ? transaction.filter(isWrite).map(({ name }) => name) : []
+        )
+      )
       const first = answers[0]
       if (first !== undefined && "reason" in first && answers.every((answer) => answer === first)) {
         return yield* Effect.fail(first)
@@ -200,26 +203,66 @@ export const make = (options: {
       return answers.map((answer) => "reason" in answer ? toDriverError(answer) : answer)
     })
 
-  return (batch: ReadonlyArray<Transaction>, deadline: number): Answers => {
-    const write = connections.owned && server.isReady() ? One.only(batch) : undefined
-    if (write === undefined || misfit(batch[0]!) !== undefined) return common(batch, deadline)
-    const commit = (lender: Turns.Lender) => one(write, deadline, server.maxPacket()!, lender)
+  const alone = (write: Write, deadline: number, maxPacket: number) => {
+    const commit = (lender: Turns.Lender) => one(write, deadline, maxPacket, lender)
     const outcome = turns.wanted(write) ? turns.take(write, deadline, commit) : commit(connections)
-    return Effect.flatMap(outcome, (outcome) => {
-      if (outcome === undefined) return common(batch, deadline)
-      if ("reason" in outcome) {
-        server.notice(outcome)
-        if (!outcome.inDoubt) return common(batch, deadline, outcome)
-        onChange([write.name])
-        return Effect.fail(outcome)
+    return Effect.map(outcome, (outcome) => outcome === undefined || "reason" in outcome ? outcome : [outcome])
+  }
+
+  /** What has no answer yet goes the common way. */
+  const complete = Effect.fnUntraced(
+    function*(batch: ReadonlyArray<Transaction>, answers: ReadonlyArray<Answer | undefined>, deadline: number) {
+      const rest = batch.filter((_, i) => answers[i] === undefined)
+      const others = yield* Effect.catch(
+        common(rest, deadline),
+        (fault) => Effect.succeed(rest.map(() => toDriverError(fault)))
+      )
+      let next = 0
+      return answers.map((answer) => answer ?? others[next++]!)
+    }
+  )
+
+  return (batch: ReadonlyArray<Transaction>, deadline: number): Answers => {
+    if (!connections.owned || !server.isReady()) return common(batch, deadline)
+    const plain = batch.map(Plain.of)
+    const writes = plain.filter((write) => write !== undefined)
+    const others = batch.length - writes.length
+    if (writes.length === 0 || others > 0 && writes.length < few + 4 * others) return common(batch, deadline)
+    const maxPacket = server.maxPacket()!
+    const outcomes = writes.length === 1
+      ? alone(writes[0]!, deadline, maxPacket)
+      : many(writes, deadline, maxPacket, connections)
+    return Effect.flatMap(outcomes, (outcomes) => {
+      if (outcomes === undefined) return common(batch, deadline)
+      const isFault = "reason" in outcomes
+      if (isFault) {
+        server.notice(outcomes)
+        if (!outcomes.inDoubt) return common(batch, deadline, outcomes)
       }
-      if (outcome.committed) onChange([write.name])
-      return Effect.succeed([outcome])
+      const answers = isFault ? writes.map(() => toDriverError(outcomes)) : outcomes.map(toAnswer)
+      onChange(writes.flatMap(({ name }, i) => mayHaveChanged(answers[i]) ? [name] : []))
+      if (others === 0 && answers.every((answer) => answer !== undefined)) {
+        return isFault ? Effect.fail(outcomes) : Effect.succeed(answers)
+      }
+      let next = 0
+      return complete(batch, plain.map((write) => write && answers[next++]), deadline)
     })
   }
 }
 
-type Answers = Effect.Effect<ReadonlyArray<Verdict | DriverError>, Fault.Fault>
+/** So many plain writes are worth a statement of their own beside others, and of these no more than a fifth of the batch. */
+const few = 16
+
+/** What a transaction is told; nothing yet, where it has to be sent again. */
+const toAnswer = (outcome: Outcome): Answer | undefined =>
+  outcome === "again" ? undefined : outcome === "unknown" ? toDriverError(unknown) : outcome
+
+const mayHaveChanged = (answer: Verdict | { readonly inDoubt: boolean } | undefined): boolean =>
+  answer !== undefined && ("committed" in answer ? answer.committed : answer.inDoubt)
+
+type Answer = Verdict | DriverError
+
+type Answers = Effect.Effect<ReadonlyArray<Answer>, Fault.Fault>
 
 const toDriverError = Fault.toDriverError("commit")
 

@@ -1,35 +1,17 @@
 /**
- * A single write of data that stays, over a record that there is: one statement, which is its own transaction.
- *
- * Most commits are such, and what they cost besides the statement is felt. So from the pool to the answer there are but
- * callbacks, and only what goes well is dealt with: where it does not, and it is certain that nothing was done, the
- * common way goes on from there.
+ * A single plain write: one statement, and a look where it changed nothing.
  */
 import * as Effect from "effect/Effect"
-import type * as Mysql from "mysql2"
-import { Buffer } from "node:buffer"
-import { expired, type Transaction, type Verdict, type Write } from "../../Driver.ts"
+import type { Verdict, Write } from "../../Driver.ts"
 import type { Deadlines } from "../deadlines.ts"
-import { raw } from "./connections.ts"
-import * as Fault from "./fault.ts"
+import type * as Fault from "./fault.ts"
 import * as Look from "./look.ts"
-import { committed, refused, type Row } from "./part.ts"
+import { committed, refused } from "./part.ts"
+import * as Plain from "./plain.ts"
 import * as Plan from "./plan.ts"
-import * as Retry from "./retry.ts"
+import * as Prepared from "./prepared.ts"
 import * as Sql from "./sql.ts"
 import type { Lender } from "./turns.ts"
-
-/** The write, where all there is to commit is such a one. */
-export const only = (batch: ReadonlyArray<Transaction>): Write | undefined => {
-  const [transaction] = batch
-  if (batch.length !== 1 || transaction!.length !== 1) return undefined
-  const [write] = transaction as readonly [Write]
-  const { expected, next } = write
-  return expected !== null && !expected.endsWith(expired("")) && next !== undefined &&
-      Sql.goneAt(write) === "NULL" && write.expiresIn === undefined
-    ? write
-    : undefined
-}
 
 export const make = ({ deadlines, table }: {
   readonly deadlines: Deadlines
@@ -41,54 +23,20 @@ export const make = ({ deadlines, table }: {
 
   /** What became of it; nothing, where that is `undefined` or a fault without doubt. */
   return (
-    { expected, name, next }: Write,
+    write: Write,
     deadline: number,
     maxPacket: number,
     lender: Lender
-  ): Effect.Effect<Verdict | Fault.Fault | undefined> =>
-    Effect.callback((resume) => {
-      const data = next!.data === null ? null : Buffer.from(next!.data)
-      if (data !== null && data.length > Plan.dataBytes(maxPacket)) return resume(Effect.undefined)
-      const values = [data, Buffer.from(next!.revision), Buffer.from(name), Buffer.from(expected!)]
-      let connection: Mysql.PoolConnection | undefined
-      let sent = false
-      let over = false
-
-      const end = (outcome: Verdict | Fault.Fault | undefined, good: boolean): void => {
-        if (over) return
-        over = true
-        if (connection !== undefined) lender.giveBack(connection, good, deadline)
-        // First: the next call may follow from it, and goes on with the same timer.
-        resume(Effect.succeed(outcome))
-        deadlines.end(entry)
-      }
-      const entry = deadlines.begin(deadline, () => end({ ...Retry.timeout, inDoubt: sent }, false))
-
-      const look = () =>
-        connection!.query({ ...raw, sql: Look.records(table, [name]) }, (error, rows) => {
-          if (error !== null) return end(undefined, false)
-          const [record = null] = Look.recordsOf([name], { rows: rows as unknown as ReadonlyArray<Row>, changed: 0 })
-          const outcome = refused([{ name, expected, next }], [record])
-          end(typeof outcome === "string" ? undefined : outcome, true)
-        })
-
-      lender.lend((lent) => {
-        if (over) return lent?.release()
-        connection = lent
-        if (lent === undefined) return end(undefined, true)
-        lent.prepare(sql, (error: Mysql.QueryError | null, statement) => {
-          if (over) return
-          if (error !== null) return end(undefined, false)
-          sent = true
-          statement.execute(values, (error, result) => {
-            if (over) return
-            if (error !== null) return end(Fault.fromMysql("query", error), false)
-            if ((result as Mysql.ResultSetHeader).affectedRows === 1) return end(committed, true)
-            sent = false
-            look()
-          })
-        })
-      })
-      return Effect.sync(() => end(undefined, false))
+  ): Effect.Effect<Verdict | Fault.Fault | undefined> => {
+    const row = Plain.toRow(write)
+    if (row === undefined || row.data.length > Plan.dataBytes(maxPacket)) return Effect.undefined
+    const values = [row.data, row.revision, row.name, row.expected]
+    const look = () => Look.records(table, [write.name])
+    return Effect.map(Prepared.run({ sql, values, all: 1, look }, { deadline, deadlines, lender }), (answer) => {
+      if (answer === undefined || "reason" in answer) return answer
+      if (answer.changed === 1) return committed
+      const outcome = refused([write], Look.recordsOf([write.name], answer))
+      return typeof outcome === "string" ? undefined : outcome
     })
+  }
 }

@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts"
 
 const tests = { test: "test/MysqlDriver.test.ts" }
+const batches = { test: "test/MysqlDriver.batches.test.ts" }
 const doubts = { test: "test/MysqlDriver.failover.test.ts", named: "stays so " }
 const locks = { test: "test/MysqlDriver.locks.test.ts" }
 
@@ -85,6 +86,36 @@ export const mysql: ReadonlyArray<Mutant> = [
     file: "src/internal/mysql/one.ts",
     edits: [["s.name=? AND s.revision=? AND", "s.name=? AND (s.revision=? OR TRUE) AND"]],
     killers: [tests]
+  },
+  {
+    name: "mysql: plain writes of one statement do not look at what they expect",
+    file: "src/internal/mysql/many.ts",
+    edits: [["s.revision=IF(s.revision=${own},", "s.revision=IF(s.revision=${own} OR TRUE,"]],
+    killers: [batches]
+  },
+  {
+    name: "mysql: plain writes of one statement are found as JavaScript sorts their names",
+    file: "src/internal/mysql/many.ts",
+    edits: [["Buffer.compare(a.name, b.name)", "`${a.name}` < `${b.name}` ? -1 : 1"]],
+    killers: [batches]
+  },
+  {
+    name: "mysql: plain writes of which some had no row all count as applied",
+    file: "src/internal/mysql/many.ts",
+    edits: [["answer.changed === writes.length", "answer.changed > 0"]],
+    killers: [{ test: "test/mysql/many.test.ts" }]
+  },
+  {
+    name: "mysql: a plain write that somebody else came after counts as not applied",
+    file: "src/internal/mysql/many.ts",
+    edits: [["isWhole ? \"again\" : \"unknown\"", "isWhole ? \"again\" : \"again\""]],
+    killers: [{ test: "test/mysql/many.test.ts" }]
+  },
+  {
+    name: "mysql: plain writes cannot be looked at, and count as not applied",
+    file: "src/internal/mysql/prepared.ts",
+    edits: [["Fault.fromMysql(\"query\", error), inDoubt: true }", "Fault.fromMysql(\"query\", error) }"]],
+    killers: [{ test: "test/mysql/many.test.ts" }]
   },
   {
     name: "mysql: a commit whose connection was lost counts as failed",
