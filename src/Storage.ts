@@ -111,6 +111,11 @@ export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driv
   if (typeof checked === "string") return yield* Effect.die(new TypeError(`Storage options: ${checked}`))
   const writer = yield* newWriter
   const made = yield* driver
+  const { batchSize = defaultBatchSize, name, parallelism } = made
+  const wrong = Object.entries({ batchSize, parallelism }).find(([, value]) => !isCount(value))
+  if (wrong !== undefined) {
+    return yield* Effect.die(new TypeError(`The driver ${JSON.stringify(name)}: ${mustCount(...wrong)}`))
+  }
   const engine = yield* Engine.make(made, {
     namespace: options.namespace,
     retry: options.retry,
@@ -118,7 +123,7 @@ export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driv
     verify: options.purity === "verify",
     writer,
     ...checked,
-    batchSize: options.batchSize ?? made.batchSize ?? defaultBatchSize
+    batchSize: options.batchSize ?? batchSize
   })
   return { engine }
 })
@@ -126,6 +131,10 @@ export const make = Effect.fnUntraced(function*<E, R>(driver: Effect.Effect<Driv
 const defaultTimeout = Duration.seconds(5)
 const defaultRetention = Duration.minutes(1)
 const defaultBatchSize = 256
+
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1
+const mustCount = (name: string, value: number): string =>
+  `${JSON.stringify(name)} must be an integer of at least 1, and is ${String(value)}`
 
 // Options that cannot be: a mistake in the program, to be told at once.
 const check = (options: Options) => {
@@ -144,9 +153,7 @@ const check = (options: Options) => {
   ) {
     return `"retention" must be a finite duration of at least twice the "timeout", and is ${String(options.retention)}`
   }
-  if (!Number.isInteger(batchSize) || batchSize < 1) {
-    return `"batchSize" must be an integer of at least 1, and is ${String(batchSize)}`
-  }
+  if (!isCount(batchSize)) return mustCount("batchSize", batchSize)
   for (const [name, value] of Object.entries({ knownBytes, knownScopes })) {
     if (!(value >= 0)) return `${JSON.stringify(name)} must be a number of at least 0, and is ${String(value)}`
   }

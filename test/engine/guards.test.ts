@@ -217,6 +217,16 @@ describe("options that cannot be", () => {
       }))
   }
 
+  for (const wrong of [{ parallelism: 0 }, { parallelism: Number.NaN }, { batchSize: 0 }, { batchSize: 1.5 }]) {
+    it.effect(`a driver that says ${JSON.stringify(wrong)} is refused when the layer is built`, () =>
+      Effect.gen(function*() {
+        const [name] = Object.keys(wrong)
+        const driver = Effect.map(MemoryDriver.make(), (driver) => ({ ...driver, limits: driver.limits, ...wrong }))
+        const defect = yield* defectOf(Effect.scoped(Layer.build(Storage.layer(driver))))
+        assert.include(String(defect), `The driver "memory": ${JSON.stringify(name)}`)
+      }))
+  }
+
   for (const idleTimeToLive of [0, -1, Number.NaN, "soon", 0.4]) {
     it(`idleTimeToLive: ${idleTimeToLive} is refused when the scope is made`, () => {
       const options = { schema: Schema.Int, initial: 0, idleTimeToLive: idleTimeToLive as number }
