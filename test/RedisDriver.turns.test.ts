@@ -7,7 +7,7 @@ import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import type { DriverError, ScopedError } from "../src/ScopedError.ts"
 import * as Storage from "../src/Storage.ts"
-import { commits, counter, driver, prefix, record, setUser } from "./redis/helpers.ts"
+import { commits, counter, driver, prefix, record, says, setUser } from "./redis/helpers.ts"
 import { type Proxy, proxy } from "./redis/proxy.ts"
 import { connect, redisCluster, type RedisServer, redisServer, until } from "./servers/redis.ts"
 
@@ -343,6 +343,27 @@ describe("writers of one scope in Redis", () => {
       for (const { done } of writers) assert.isAbove(done(), 50)
       yield* exact(writers)
     }), 60_000)
+
+  it.live("come with nonsense to nobody but who reads it", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      const redis = yield* driver(wire.port)
+      const one = writerOf(yield* open(Effect.succeed(redis)), "shared")
+      yield* redis.commit([[{ name: "shared", expected: null, next: record(), claim: "writer" }]])
+      // Until it has heard of somebody who has the turn, and who never hands it on.
+      const waits = Effect.andThen(
+        server.call("publish", `${prefix}shared turns`, "other:1 other other"),
+        Effect.sync(() => redis.turn!(["shared"]) !== undefined)
+      )
+      for (const nonsense of [":7\r\n", "$-1\r\n", "+OK\r\n"]) {
+        yield* until("it waits", waits)
+        wire.replace = (answer) => answer.toString("latin1").startsWith("*1\r\n$") ? Buffer.from(nonsense) : answer
+        says((yield* Effect.flip(one.update)) as DriverError, "Unknown", "unexpected")
+        wire.replace = (answer) => answer
+        yield* one.update
+      }
+    }))
 
   it.live("heed nobody who says nonsense about turns", () =>
     Effect.gen(function*() {
