@@ -7,9 +7,9 @@ import * as RedisDriver from "../src/RedisDriver.ts"
 import * as Scoped from "../src/Scoped.ts"
 import type { DriverError, ScopedError } from "../src/ScopedError.ts"
 import * as Storage from "../src/Storage.ts"
-import { commits, counter, driver, prefix, record, setUser } from "./redis/helpers.ts"
-import { proxy } from "./redis/proxy.ts"
-import { connect, redisCluster, redisServer, until } from "./servers/redis.ts"
+import { commits, counter, driver, prefix, record, says, setUser } from "./redis/helpers.ts"
+import { type Proxy, proxy } from "./redis/proxy.ts"
+import { connect, redisCluster, type RedisServer, redisServer, until } from "./servers/redis.ts"
 
 interface Writer {
   /** Adds one to the scope that all share. */
@@ -123,35 +123,59 @@ describe("writers of one scope in Redis", () => {
       }
     }), 60_000)
 
+  /** Counts how often a turn is handed on over a wire, and how often so while a request has no answer yet. */
+  const handingOn = (wire: Proxy) => {
+    const seen = { all: 0, meanwhile: 0 }
+    let underWay = false
+    wire.overhear = (question) => {
+      for (const [command] of question.toString("latin1").matchAll(/evalsha|s?publish\r\n\$\d+\r\n.* turns .*\r/g)) {
+        if (command === "evalsha") underWay = true
+        else {
+          seen.all++
+          if (underWay) seen.meanwhile++
+        }
+      }
+    }
+    wire.inspect = () => {
+      underWay = false
+      return true
+    }
+    return seen
+  }
+
   it.live(
     "hand on before the last commit of a turn, so that the next gets ready meanwhile",
     () =>
       Effect.gen(function*() {
         const server = yield* redisServer()
         const wire = yield* proxy(server.port)
-        let handedOn = 0
-        let meanwhile = 0
-        let underWay = false
-        wire.overhear = (question) => {
-          for (
-            const [command] of question.toString("latin1").matchAll(/evalsha|s?publish\r\n\$\d+\r\n.* turns .*\r/g)
-          ) {
-            if (command === "evalsha") underWay = true
-            else {
-              handedOn++
-              if (underWay) meanwhile++
-            }
-          }
-        }
-        wire.inspect = () => {
-          underWay = false
-          return true
-        }
+        const seen = handingOn(wire)
         const writers = [yield* writer(driver(wire.port)), yield* writer(driver(server)), yield* writer(driver(server))]
         yield* compete(writers, 2_000)
-        assert.isAbove(handedOn, 10)
-        assert.isBelow(meanwhile, handedOn / 4)
+        assert.isAbove(seen.all, 10)
+        assert.isBelow(seen.meanwhile, seen.all / 4)
         yield* exact(writers)
+      }),
+    60_000
+  )
+
+  it.live(
+    "hand on behind a last commit that takes a while to arrive, so that the next does not come before it",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* redisServer()
+        const wire = yield* proxy(server.port)
+        const seen = handingOn(wire)
+        const text = Scoped.make("text", { schema: Schema.String, initial: "0" })
+        const update = Scoped.update(text, (text) => [0, `${Number(text) + 1}`.padStart(100_000, "0")])
+        const one = (port: RedisServer | number) =>
+          Effect.map(open(driver(port)), (storage) => Effect.provideContext(Effect.forever(update), storage))
+        const writers = yield* Effect.all([one(wire.port), one(server), one(server)])
+        yield* Effect.raceFirst(
+          until("there were turns", Effect.sync(() => seen.all > 20)),
+          Effect.all(writers, { concurrency: "unbounded" })
+        )
+        assert.isAbove(seen.meanwhile, seen.all / 2)
       }),
     60_000
   )
@@ -319,6 +343,27 @@ describe("writers of one scope in Redis", () => {
       for (const { done } of writers) assert.isAbove(done(), 50)
       yield* exact(writers)
     }), 60_000)
+
+  it.live("come with nonsense to nobody but who reads it", () =>
+    Effect.gen(function*() {
+      const server = yield* redisServer()
+      const wire = yield* proxy(server.port)
+      const redis = yield* driver(wire.port)
+      const one = writerOf(yield* open(Effect.succeed(redis)), "shared")
+      yield* redis.commit([[{ name: "shared", expected: null, next: record(), claim: "writer" }]])
+      // Until it has heard of somebody who has the turn, and who never hands it on.
+      const waits = Effect.andThen(
+        server.call("publish", `${prefix}shared turns`, "other:1 other other"),
+        Effect.sync(() => redis.turn!(["shared"]) !== undefined)
+      )
+      for (const nonsense of [":7\r\n", "$-1\r\n", "+OK\r\n"]) {
+        yield* until("it waits", waits)
+        wire.replace = (answer) => answer.toString("latin1").startsWith("*1\r\n$") ? Buffer.from(nonsense) : answer
+        says((yield* Effect.flip(one.update)) as DriverError, "Unknown", "unexpected")
+        wire.replace = (answer) => answer
+        yield* one.update
+      }
+    }))
 
   it.live("heed nobody who says nonsense about turns", () =>
     Effect.gen(function*() {

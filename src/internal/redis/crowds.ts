@@ -16,6 +16,7 @@ import type { Driver, Transaction, Write } from "../../Driver.ts"
 import * as Background from "../background.ts"
 import { machine } from "../machine.ts"
 import { steady } from "../steady.ts"
+import { lengthOf } from "./batch.ts"
 import type { Read } from "./read.ts"
 import type { Router } from "./router.ts"
 import * as Subscriptions from "./subscriptions.ts"
@@ -31,6 +32,12 @@ const idle = 5_000
 /** How often it is looked whether those who listen to a scope's hints want turns, in milliseconds, and at how many scopes. */
 const rest = 1_000
 const mostLooks = 64
+
+/**
+ * From how many characters on a commit arrives noticeably later than what is sent before it: a server reads about as many
+ * bytes at a time, and as many are on the way at once at first.
+ */
+const large = 2 ** 14
 
 /** How often others in this process get to run before it is said that there is nothing more to commit. */
 const hops = 10
@@ -54,7 +61,7 @@ export interface Crowds {
   readonly turn: NonNullable<Driver["turn"]>
   /** Somebody heard the hints of commits to these keys. */
   readonly heard: (keys: ReadonlyArray<string>) => void
-  /** Runs a commit, and hands on right behind it if it is the last of a turn. */
+  /** Runs a commit, and hands on where it is the last of a turn. */
   readonly during: <A, E>(batch: ReadonlyArray<Transaction>, commit: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
@@ -252,11 +259,15 @@ export const make = Effect.fnUntraced(function*(env: {
       return Effect.suspend(() => {
         const concerned = crowdsOf(batch)
         const [first] = concerned.keys()
+        const isLarge = batch.reduce((sum, transaction) => sum + lengthOf(transaction), 0) >= large
         for (const [turn, claims] of concerned) {
+          if (!turn.begin(claims)) continue
+          // Whoever waits for several asks for the others once he has the first, and is not called there before.
+          const handOn = () => turn.handOn(turn === first)
           // Right before the commit, so that whoever is next gets ready while it is written to a disk: what he sends
-          // arrives after it. Whoever waits for several asks for the others once he has the first, and is not called there
-          // before.
-          if (turn.begin(claims)) turn.handOn(turn === first)
+          // arrives after it. But right behind one that takes a while to arrive, or he would come before it.
+          if (isLarge) queueMicrotask(handOn)
+          else handOn()
         }
         const start = now()
         return Effect.ensuring(commit, Effect.sync(() => concerned.forEach((_, turn) => turn.end(now() - start))))

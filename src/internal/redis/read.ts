@@ -238,17 +238,18 @@ export const make = ({ millis, now, router, runner, script }: Env): Read => {
 
   const little: Read["little"] = (keys) =>
     Effect.callback((resume) => {
-      const tell = (records: ReadonlyArray<Record | null> | undefined) => resume(Effect.succeed(records))
       const giveUp = keys.length > maxKeys ? undefined : runner.start(
         job(router.slotOf(keys[0]!), keys, maxLittle, false),
         options,
-        (outcome) => {
-          const told = answer(outcome, keys)
-          const isAll = told.every((one): one is Told => !Fault.isFault(one) && omitted(one) === undefined)
-          tell(isAll ? told.map(decode) : undefined)
-        }
+        // Whatever the answer is, it is looked at where a throw ends this call and nothing else.
+        (outcome) =>
+          resume(Effect.sync(() => {
+            const told = answer(outcome, keys)
+            const isAll = told.every((one): one is Told => !Fault.isFault(one) && omitted(one) === undefined)
+            return isAll ? told.map(decode) : undefined
+          }))
       )
-      if (giveUp === undefined) return tell(undefined)
+      if (giveUp === undefined) return resume(Effect.undefined)
       return Effect.sync(giveUp)
     })
 

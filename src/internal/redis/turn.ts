@@ -142,7 +142,7 @@ export class Turn {
 
   /**
    * A commit is sent next. `claims` tells whether others come first again and again. Tells whether it is the last of our
-   * turn: then `handOn` is to be called before it is sent.
+   * turn: then `handOn` is to be called.
    */
   begin(claims: boolean): boolean {
     this.underWay++

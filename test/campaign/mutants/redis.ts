@@ -150,10 +150,13 @@ export const redis: ReadonlyArray<Mutant> = [
   {
     name: "redis: a turn is handed on behind its last commit",
     file: "src/internal/redis/crowds.ts",
-    edits: [[
-      "if (turn.begin(claims)) turn.handOn(turn === first)",
-      "if (turn.begin(claims)) queueMicrotask(() => turn.handOn(turn === first))"
-    ]],
+    edits: [["else handOn()", "else queueMicrotask(handOn)"]],
     killers: [{ test: "test/RedisDriver.turns.test.ts", named: "hand on before the last commit" }]
+  },
+  {
+    name: "redis: a turn is handed on before its last commit, however large",
+    file: "src/internal/redis/crowds.ts",
+    edits: [["large = 2 ** 14", "large = 2 ** 30"]],
+    killers: [{ test: "test/RedisDriver.turns.test.ts", named: "hand on behind a last commit" }]
   }
 ]

@@ -144,10 +144,11 @@ export const make = (options: Options): Effect.Effect<Worker, never, Scope.Scope
         process: () => current,
         tell,
         signal: (signal) => current.kill(signal),
-        restart: Effect.map(kill, () => {
+        // The fault that restarts may end meanwhile, and nobody else would start another one.
+        restart: Effect.uninterruptible(Effect.map(kill, () => {
           start()
           if (order !== undefined) tell(order)
-        }),
+        })),
         start: (groups) => {
           events = []
           looked = false
