@@ -165,7 +165,29 @@ describe("drivers that misbehave", () => {
     ["a verdict without records", () => ({
       commit: (batch) => Effect.succeed(batch.map(() => ({ committed: false, current: [] })))
     })],
-    ["a verdict that is none", () => ({ commit: (batch) => Effect.succeed(batch.map(() => undefined as never)) })]
+    ["a verdict that is none", () => ({ commit: (batch) => Effect.succeed(batch.map(() => undefined as never)) })],
+    ["a verdict with records that are none", () => ({
+      commit: (batch) =>
+        Effect.succeed(batch.map((writes) => ({ committed: false, current: writes.map(() => 7 as never) })))
+    })],
+    ["commit gives nothing", () => ({ commit: () => Effect.succeed(undefined as never) })],
+    ["read gives nothing", () => ({ read: () => Effect.succeed(undefined as never) })],
+    ["read gives numbers", () => ({ read: (names) => Effect.succeed(names.map(() => 7 as never)) })],
+    ["read gives records without a revision", () => ({
+      read: (names) => Effect.succeed(names.map(() => ({ data: "1" }) as never))
+    })],
+    ["read gives records without data", () => ({
+      read: (names) => Effect.succeed(names.map(() => ({ revision: "x:1" }) as never))
+    })],
+    ["read gives an array with holes", () => ({ read: (names) => Effect.succeed(new Array(names.length)) })],
+    ["turn gives numbers", () => ({ turn: (names) => Effect.succeed(names.map(() => 7 as never)) })],
+    ["turn gives a number", () => ({ turn: () => Effect.succeed(7 as never) })],
+    ["turn throws", () => ({
+      turn: () => {
+        throw new Error("turn")
+      }
+    })],
+    ["turn dies", () => ({ turn: () => Effect.die(new Error("turn")) })]
   ]
   for (const [what, overrides] of broken) {
     it.effect(`${what}: every call ends, and so does the layer`, () =>
@@ -177,7 +199,8 @@ describe("drivers that misbehave", () => {
           ...store,
           commit: (batch) => (mended ? store.commit : bad.commit ?? store.commit)(batch),
           read: (names) => (mended ? store.read : bad.read ?? store.read)(names),
-          lane: (name) => mended || bad.lane === undefined ? "one" : bad.lane(name)
+          lane: (name) => mended || bad.lane === undefined ? "one" : bad.lane(name),
+          turn: (names) => mended ? undefined : bad.turn?.(names)
         }
         yield* Effect.gen(function*() {
           const calls = yield* Effect.forkChild(Effect.all([

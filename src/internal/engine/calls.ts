@@ -10,11 +10,14 @@ import type { Fork, Soon } from "../background.ts"
 import { Deadlines } from "../deadlines.ts"
 import { shown } from "../state/fault.ts"
 import { steady } from "../steady.ts"
+import { areRecords, isAnswer, isRecord } from "./shape.ts"
 import { traced } from "./trace.ts"
 
 /** A driver as the engine trusts it: every call ends in time, and nothing but a `DriverError` comes out of it. */
 export interface Calls {
-  readonly read: (names: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Record | null> | DriverError>
+  readonly read: (
+    names: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<Record | null | DriverError> | DriverError>
   /**
    * An answer for each transaction: given back at once where the store is in this process, or to `later`. `spans`: of
    * those that it is for.
@@ -108,15 +111,30 @@ export const make = (
   }
 
   const counted = <A>(operation: Operation, count: number) => (answers: ReadonlyArray<A> | DriverError) =>
-    answers instanceof DriverError || answers.length === count ? answers : error(
+    answers instanceof DriverError || Array.isArray(answers) && answers.length === count ? answers : error(
       operation,
       "Unknown",
-      `it gave ${answers.length} answers to ${count} questions. Report this to its authors`
+      `it gave ${
+        Array.isArray(answers) ? answers.length : "no"
+      } answers to ${count} questions. Report this to its authors`
     )
+
+  const odd = (operation: Operation) =>
+    error(operation, "Unknown", "it gave something that is no answer. Report this to its authors")
+
+  const recordsOf = (answers: ReadonlyArray<unknown>): ReadonlyArray<Record | null | DriverError> =>
+    areRecords(answers, answers.length)
+      ? answers
+      : Array.from(answers, (answer) => isRecord(answer) ? answer : odd("read"))
 
   const answersTo = (batch: ReadonlyArray<Transaction>, given: Answers | DriverError): Answers => {
     const answers = counted<Verdict | DriverError>("commit", batch.length)(given)
-    return answers instanceof DriverError ? batch.map(() => answers) : answers
+    if (answers instanceof DriverError) return batch.map(() => answers)
+    for (let i = 0; i < batch.length; i++) {
+      if (isAnswer(answers[i], batch[i]!.length)) continue
+      return batch.map(({ length }, i) => isAnswer(answers[i], length) ? answers[i]! : odd("commit"))
+    }
+    return answers
   }
 
   return {
@@ -128,7 +146,10 @@ export const make = (
           })
           if (answer !== undefined) resume(Effect.succeed(answer))
         }),
-        counted("read", names.length)
+        (answers) => {
+          const records = counted<Record | null>("read", names.length)(answers)
+          return records instanceof DriverError ? records : recordsOf(records)
+        }
       ),
     commit: (batch, spans, later) => {
       const call = traced(() => driver.commit(batch), {
@@ -148,10 +169,11 @@ export const make = (
         // Turns are advice.
       }
       if (turn === undefined) return false
+      const told = Effect.map(turn, (records) => areRecords(records, names.length) ? records : none)
       const tell = (records: ReadonlyArray<Record | null> | DriverError) => {
-        later(records instanceof DriverError || records.length !== names.length ? undefined : records)
+        later(records instanceof DriverError || records === none ? undefined : records)
       }
-      const records = within("read", Effect.map(turn, (records) => records ?? none), tell)
+      const records = within("read", told, tell)
       if (records !== undefined) tell(records)
       return true
     },
