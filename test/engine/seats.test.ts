@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Context, Effect, Layer, Schema } from "effect"
 import { type Driver, MemoryDriver, Scoped, Storage } from "effect-scoped"
+import { inspect } from "node:util"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Scripted from "../support/scripted.ts"
@@ -11,6 +12,12 @@ const collectGarbage: () => void = runInNewContext("gc")
 
 const count = (name: string) => Scoped.make(name, { schema: Schema.Int, initial: 0 })
 const increment = Scoped.update((n: number) => [n + 1, n + 1])
+
+const freezeAll = (value: unknown): void => {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
+  Object.freeze(value)
+  for (const part of Object.values(value)) freezeAll(part)
+}
 
 describe("a scope", () => {
   it.effect("is used by several storages in turn, and by all at once", () =>
@@ -82,6 +89,25 @@ describe("a scope", () => {
         assert.strictEqual(yield* Scoped.get(early), 4)
       }).pipe(Effect.provide(Scripted.layer(scripted, { knownScopes: 1 })))
     }))
+
+  it.effect("shows nothing of the storages that it is used in", () =>
+    Effect.gen(function*() {
+      const make = () => Scoped.make("secret", { schema: Schema.String, initial: "" })
+      const write = (text: string) => Scoped.update((before: string) => [before, text])
+      const secret = make()
+      const all = Scoped.all([secret, count("other")])
+      const before = JSON.stringify([secret, all])
+      yield* write("hunter2")(secret)
+      yield* Scoped.update(all, ([, n]) => [0, ["hunter2", n + 1]])
+      assert.strictEqual(JSON.stringify([secret, all]), before)
+      assert.notInclude(inspect([secret, all], { depth: Infinity }), "hunter2")
+      for (const scope of [secret, all]) freezeAll(scope)
+      // As any other, and no storage was frozen with them.
+      assert.strictEqual(yield* write("hunter3")(secret), "hunter2")
+      assert.deepStrictEqual(yield* Scoped.update(all, ([text, n]) => [text, [`${text}!`, n + 1]]), "hunter3")
+      assert.strictEqual(yield* write("")(make()), "hunter3!")
+      assert.strictEqual(yield* increment(count("other")), 3)
+    }).pipe(Effect.provide(MemoryDriver.layer())))
 
   it.live("keeps nothing of a storage that is closed, nor of what was forgotten", () =>
     Effect.gen(function*() {

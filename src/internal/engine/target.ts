@@ -39,7 +39,7 @@ export const textOfInitial = (part: Part): string | undefined => {
  *
  * `join` makes the state that handlers see from the states of the parts, `split` takes a next state apart again.
  */
-export interface Target {
+export class Target {
   readonly scope: string
   readonly parts: ReadonlyArray<Part>
   /** Its only part, where its state is the state of that. */
@@ -48,19 +48,37 @@ export interface Target {
   readonly split: (state: unknown) => ReadonlyArray<unknown>
   /** Why it can never be used. */
   readonly fault: NameError | ProductError | undefined
+  // Out of sight: who freezes, prints or compares a scope with all that is in it must not come by a storage at work.
+  #seat: ReadonlyArray<Cell> | undefined = undefined
+
+  constructor(options: Omit<Target, "seat">) {
+    this.scope = options.scope
+    this.parts = options.parts
+    this.single = options.single
+    this.join = options.join
+    this.split = options.split
+    this.fault = options.fault
+  }
+
   /** Where its updates wait in the storage that last let it in, so that this need not be found out for each of them. */
-  seat: ReadonlyArray<Cell> | undefined
+  get seat(): ReadonlyArray<Cell> | undefined {
+    return this.#seat
+  }
+
+  set seat(cells: ReadonlyArray<Cell> | undefined) {
+    this.#seat = cells
+  }
 }
 
-export const single = (part: Part, fault?: NameError): Target => ({
-  scope: part.scope,
-  parts: [part],
-  single: part,
-  join: (states) => states[0],
-  split: (state) => [state],
-  fault,
-  seat: undefined
-})
+export const single = (part: Part, fault?: NameError): Target =>
+  new Target({
+    scope: part.scope,
+    parts: [part],
+    single: part,
+    join: (states) => states[0],
+    split: (state) => [state],
+    fault
+  })
 
 /** Several targets as one, whose state is a struct or a tuple of their states. */
 export const product = (members: { readonly [key: string]: Target } | ReadonlyArray<Target>): Target => {
@@ -69,12 +87,11 @@ export const product = (members: { readonly [key: string]: Target } | ReadonlyAr
   const isTuple = Array.isArray(members)
   const parts = targets.flatMap((target) => target.parts)
   const scope = parts.map((part) => part.scope).join(" + ")
-  return {
+  return new Target({
     scope,
     parts,
     single: undefined,
     fault: targets.find((target) => target.fault !== undefined)?.fault ?? repeated(scope, parts),
-    seat: undefined,
     join: (states) => {
       let start = 0
       const joined = targets.map((target) => target.join(states.slice(start, start += target.parts.length)))
@@ -89,7 +106,7 @@ export const product = (members: { readonly [key: string]: Target } | ReadonlyAr
       }
       return targets.flatMap((target, i) => target.split((state as { readonly [key: string]: unknown })[keys[i]!]))
     }
-  }
+  })
 }
 
 const repeated = (scope: string, parts: ReadonlyArray<Part>): ProductError | undefined => {

@@ -3,6 +3,8 @@ import type * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 
+const brand: unique symbol = Symbol.for("effect-scoped/Fault")
+
 /** Where and why a state does not fit. A class, so that it is told from what fits without a wrapper around either. */
 export class Fault {
   readonly path: ReadonlyArray<string | number>
@@ -11,6 +13,15 @@ export class Fault {
   constructor(path: ReadonlyArray<string | number>, reason: string) {
     this.path = path
     this.reason = reason
+  }
+
+  static {
+    Object.defineProperty(this.prototype, brand, { value: true })
+  }
+
+  /** It may be of another copy of this library: a scope is used in whatever storage there is. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return (value as { readonly [brand]?: true } | null | undefined)?.[brand] === true
   }
 }
 

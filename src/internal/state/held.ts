@@ -14,6 +14,8 @@ export interface Writer {
   readonly json: (state: unknown) => unknown
 }
 
+const brand: unique symbol = Symbol.for("effect-scoped/Held")
+
 /** A state as the engine holds it: what it would be stored as and what handlers see of it. Immutable. */
 export class Held {
   readonly of: Writer
@@ -48,6 +50,15 @@ export class Held {
     this.#written = written
     this.unknown = unknown
     this.#again = again
+  }
+
+  static {
+    Object.defineProperty(this.prototype, brand, { value: true })
+  }
+
+  /** It may be of another copy of this library: a scope is used in whatever storage there is. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return (value as { readonly [brand]?: true } | null | undefined)?.[brand] === true
   }
 
   /** Whether `view` gives the same frozen value each time. */
