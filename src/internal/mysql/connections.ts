@@ -203,6 +203,7 @@ export const make = (options: {
         })),
         Effect.tapError((fault) => {
           if (connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt) return Effect.void
+          if (Fault.isOfRights(fault)) return Effect.void
           if (fault.remedy === "primary") {
             distrust(connection)
             return Effect.void
