@@ -192,6 +192,8 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
       ]
     case 1461:
       return ["Unavailable", `too many prepared statements (${message}): raise max_prepared_stmt_count`]
+    case 1243:
+      return ["Unavailable", `the connection has lost its prepared statements (${message})`, "elsewhere"]
     case 1129:
       return ["Unavailable", `the server has blocked this host (${message}): run FLUSH HOSTS`]
     case 1053:
