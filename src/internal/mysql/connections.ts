@@ -55,7 +55,7 @@ const limits = "innodb_lock_wait_timeout=1,lock_wait_timeout=1,sql_select_limit=
 
 /** What our own connections are set to; besides the limits it is what most servers have anyway. */
 const session = [
-  `SET SESSION autocommit=1,sql_mode='STRICT_TRANS_TABLES',sql_safe_updates=0,${limits}`,
+  `SET SESSION autocommit=1,sql_mode='STRICT_TRANS_TABLES',sql_safe_updates=0,sql_big_selects=1,${limits}`,
   "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"
 ]
 
