@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, Schedule, Stream } from "effect"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
-import type { Driver } from "../src/Driver.ts"
+import type { Driver, Transaction } from "../src/Driver.ts"
 import type { DriverError } from "../src/ScopedError.ts"
 import { commit, commitAll, committed, create, fresh, read, record, write } from "../src/testing/driver/TestStore.ts"
 import { connect, freshTable, timed } from "./mysql/store.ts"
@@ -85,6 +85,31 @@ describe("a MySQL server says no", () => {
       for (const table of tables) yield* query(server.url, `GRANT INSERT,UPDATE,DELETE ON ${table} TO 'ada'@'%'`)
       yield* put(driver)
       yield* commitAll(driver, [[write(fresh(), null, record()), write(fresh(), null, record())]])
+    }))
+
+  it.live("where a grant on the database is missing, until it is given", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const [one, two] = [fresh(), fresh()]
+      const admin = yield* connect(server.port)
+      const first = [yield* create(admin, one), yield* create(admin, two)] as const
+      yield* query(server.url, "CREATE USER 'ada'@'%'")
+      yield* query(server.url, "GRANT SELECT ON test.* TO 'ada'@'%'")
+      const driver = yield* connect(server.port, {
+        url: Redacted.make(`mysql://ada@127.0.0.1:${server.port}/test`),
+        poolConfig: { connectionLimit: 1 }
+      })
+      yield* read(driver, one)
+      const next = [record(), record()] as const
+      const batches: ReadonlyArray<ReadonlyArray<Transaction>> = [
+        [[write(fresh(), null, record())]],
+        [[write(one, first[0], next[0])]],
+        [[write(one, next[0], record())], [write(two, first[1], record())]]
+      ]
+      for (const batch of batches) says(yield* Effect.flip(driver.commit(batch)), "Forbidden", "grant SELECT")
+      // A connection that was made before does not have it.
+      yield* query(server.url, "GRANT ALL ON test.* TO 'ada'@'%'")
+      for (const batch of batches) assert.deepStrictEqual(yield* commitAll(driver, batch), batch.map(() => committed))
     }))
 
   it.live("where the table is missing, with the statement that makes it", () =>

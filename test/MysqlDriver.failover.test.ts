@@ -124,6 +124,19 @@ describe("a node that is cut off from its cluster", () => {
     }))
 })
 
+describe("a connection behind which another server stands now", () => {
+  it.live("and which does not know its prepared statements is not used again", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const network = yield* proxy(server.port)
+      const driver = yield* connectAs("root", network)
+      yield* create(driver, fresh())
+      const [name, data] = [fresh(), `"${fresh()}"`]
+      network.replace(data, errorPacket(1243, "Unknown prepared statement handler")).letGo()
+      assert.deepStrictEqual((yield* create(driver, name, data)).data, data)
+    }))
+})
+
 describe("connections that died without a word", () => {
   it.live("cost a fraction of the timeout, once, and leave nothing in doubt", () =>
     Effect.gen(function*() {

@@ -1,10 +1,10 @@
 /** Locks that others hold, and locks that processes hold against each other. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Ref } from "effect"
+import { Duration, Effect, Fiber, Ref } from "effect"
 import { Scoped } from "effect-scoped"
 import * as MysqlDriver from "effect-scoped/MysqlDriver"
 import * as Mysql from "mysql2/promise"
-import type { Driver, Record } from "../src/Driver.ts"
+import type { Driver, Record, Transaction } from "../src/Driver.ts"
 import { DriverError } from "../src/ScopedError.ts"
 import {
   check,
@@ -17,6 +17,7 @@ import {
   record,
   refused,
   soon,
+  tombstoneOf,
   write
 } from "../src/testing/driver/TestStore.ts"
 import { connect, Count, increment, session, storage, timed } from "./mysql/store.ts"
@@ -55,6 +56,42 @@ describe("a row that another session has locked", () => {
       assert.deepStrictEqual(yield* commit(driver, write(one, first[0]!, record())), committed)
       const open = yield* query(server.url, "SELECT COUNT(*) AS n FROM information_schema.INNODB_TRX")
       assert.strictEqual(Number(open[0]!["n"]), 0)
+    }))
+
+  it.live("of a record that expires meanwhile: what was made on its data is refused", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      const driver = yield* connect(server.port)
+      const other = yield* session(server.url)
+      const hour = { expiresIn: Duration.hours(1) }
+      const batches: ReadonlyArray<(name: string, expiring: Record) => Effect.Effect<ReadonlyArray<Transaction>>> = [
+        (name, expiring) => Effect.succeed([[write(name, expiring, record())]]),
+        (name, expiring) => Effect.succeed([[write(name, expiring, record(), hour)]]),
+        Effect.fnUntraced(function*(name, expiring) {
+          const [second, first] = [fresh(), record()]
+          yield* Effect.orDie(commitAll(driver, [[write(second, null, first)]]))
+          return [[write(name, expiring, record())], [write(second, first, record())]]
+        }),
+        Effect.fnUntraced(function*(name, expiring) {
+          const [second, first] = [fresh(), record()]
+          yield* Effect.orDie(commitAll(driver, [[write(second, null, first, { expiresIn: Duration.zero })]]))
+          return [[write(name, expiring, record())], [write(second, tombstoneOf(first), record(), hour)]]
+        })
+      ]
+      for (const batch of batches) {
+        const [name, expiring] = [fresh(), record()]
+        yield* commitAll(driver, [[write(name, null, expiring, { expiresIn: Duration.millis(500) })]])
+        const transactions = yield* batch(name, expiring)
+        yield* other(`START TRANSACTION; SELECT * FROM effect_scopes WHERE name='${name}' FOR UPDATE`)
+        const verdicts = yield* Effect.forkChild(commitAll(driver, transactions))
+        const tombstone = tombstoneOf(expiring)
+        yield* soon("expiry", Effect.repeat(read(driver, name), { until: (record) => record!.data === null }))
+        yield* other("COMMIT")
+        const [verdict, ...others] = yield* Fiber.join(verdicts)
+        assert.deepStrictEqual(verdict, refused(tombstone))
+        for (const other of others) assert.deepStrictEqual(other, committed)
+        assert.deepStrictEqual(yield* read(driver, name), tombstone)
+      }
     }))
 
   it.live("ends an update of a storage within the storage's timeout, and fails it as one that is not stored", () =>

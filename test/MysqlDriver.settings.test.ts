@@ -141,6 +141,20 @@ describe("whatever a server is set to", () => {
         }
       }), 60_000)
   }
+
+  it.live("max_join_size of a few rows", () =>
+    Effect.gen(function*() {
+      const server = yield* mysqlServer()
+      yield* query(server.url, "SET GLOBAL max_join_size=5")
+      const driver = yield* connect(server.port)
+      const names = Array.from({ length: 50 }, () => fresh())
+      const stored = names.map(() => record())
+      assert.deepStrictEqual(
+        yield* commitAll(driver, names.map((name, i) => [write(name, null, stored[i]!)])),
+        names.map(() => committed)
+      )
+      assert.deepStrictEqual(yield* driver.read(names), stored)
+    }))
 })
 
 describe("a pool that was given", () => {

@@ -55,7 +55,7 @@ const limits = "innodb_lock_wait_timeout=1,lock_wait_timeout=1,sql_select_limit=
 
 /** What our own connections are set to; besides the limits it is what most servers have anyway. */
 const session = [
-  `SET SESSION autocommit=1,sql_mode='STRICT_TRANS_TABLES',sql_safe_updates=0,${limits}`,
+  `SET SESSION autocommit=1,sql_mode='STRICT_TRANS_TABLES',sql_safe_updates=0,sql_big_selects=1,${limits}`,
   "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"
 ]
 
@@ -203,6 +203,7 @@ export const make = (options: {
         })),
         Effect.tapError((fault) => {
           if (connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt) return Effect.void
+          if (Fault.isOfRights(fault)) return Effect.void
           if (fault.remedy === "primary") {
             distrust(connection)
             return Effect.void

@@ -56,6 +56,14 @@ export const fromMysql = (phase: "connect" | "query", error: unknown): Fault => 
 /** The number that the server gave the error. */
 export const numberOf = ({ cause }: Fault): unknown => (cause as { readonly errno?: unknown } | undefined)?.errno
 
+/**
+ * Whether a privilege is missing. A connection has those on its database that its user had when it was made: what is
+ * granted later, only new ones have.
+ */
+export const isOfRights = (fault: Fault): boolean => privileges.has(numberOf(fault))
+
+const privileges: ReadonlySet<unknown> = new Set([1044, 1142, 1143, 1227, 1370])
+
 /** The error without the statement, and whatever else the client has attached to it: nothing to log. */
 const bare = (error: unknown): unknown => {
   if (!(error instanceof Error)) return error
@@ -184,6 +192,8 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
       ]
     case 1461:
       return ["Unavailable", `too many prepared statements (${message}): raise max_prepared_stmt_count`]
+    case 1243:
+      return ["Unavailable", `the connection has lost its prepared statements (${message})`, "elsewhere"]
     case 1129:
       return ["Unavailable", `the server has blocked this host (${message}): run FLUSH HOSTS`]
     case 1053:

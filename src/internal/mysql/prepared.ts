@@ -54,8 +54,11 @@ export const run = (
       if (lent === undefined) return end(undefined, true)
       lent.prepare(sql, (error: Mysql.QueryError | null, statement) => {
         if (over) return
-        // Such as one statement too many, which is nothing that is wrong with the connection.
-        if (error !== null) return end(undefined, !Fault.fromMysql("query", error).inDoubt)
+        if (error !== null) {
+          const fault = Fault.fromMysql("query", error)
+          // Such as one statement too many, which is nothing that is wrong with the connection.
+          return end(undefined, !fault.inDoubt && !Fault.isOfRights(fault))
+        }
         sent = true
         statement.execute(values, (error, result) => {
           if (over) return

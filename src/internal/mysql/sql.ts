@@ -21,21 +21,29 @@ export const list = (values: ReadonlyArray<string>): string => `(${values.map(te
 /** The server's clock in microseconds since 1970. No time zone is involved, and so no hour comes twice. */
 export const now = "TIMESTAMPDIFF(MICROSECOND,'1970-01-01',UTC_TIMESTAMP(6))"
 
+/**
+ * The same for a row that is locked: the statement may have waited for that since its time was taken, and what was there
+ * then may be gone. Both times that are compared are of one time zone, whichever that is.
+ */
+const nowLocked = `${now}+TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))`
+
 /** True where a row counts as none; `NULL`, and so false, for one that always stays. */
 export const isGone = (alias: string): string => `${alias}.gone_at<=${now}`
 
-export const isThere = (alias: string): string => `(${alias}.gone_at IS NULL OR ${alias}.gone_at>${now})`
+/** True for a locked row that counts as a record. */
+export const isThere = (alias: string): string => `(${alias}.gone_at IS NULL OR ${alias}.gone_at>${nowLocked})`
 
-const hasExpired = (alias: string): string => `${alias}.expires_at<=${now}`
+const hasExpired = (alias: string, at = now): string => `${alias}.expires_at<=${at}`
 
-/** True for a record that has not expired. */
-export const isFresh = (alias: string): string => `(${alias}.expires_at IS NULL OR ${alias}.expires_at>${now})`
+/** True for a record, of a locked row, that has not expired. */
+export const isFresh = (alias: string): string => `(${alias}.expires_at IS NULL OR ${alias}.expires_at>${nowLocked})`
 
-export const hasData = (alias: string): string => `${alias}.data IS NOT NULL AND ${isFresh(alias)}`
+export const hasData = (alias: string): string =>
+  `${alias}.data IS NOT NULL AND (${alias}.expires_at IS NULL OR ${alias}.expires_at>${now})`
 
 /** The revision that counts now. */
-export const revision = (alias: string): string =>
-  `IF(${hasExpired(alias)},CONCAT(${alias}.revision,${text(expired(""))}),${alias}.revision)`
+export const revision = (alias: string, at?: string): string =>
+  `IF(${hasExpired(alias, at)},CONCAT(${alias}.revision,${text(expired(""))}),${alias}.revision)`
 
 /** The data that counts now. */
 export const data = (alias: string): string => `IF(${hasExpired(alias)},NULL,${alias}.data)`
@@ -135,7 +143,7 @@ const isAt = (writes: ReadonlyArray<Write>): string => {
   const pair = (revision: string) => `CONCAT(LENGTH(s.name),X'00',s.name,${revision}) IN ${list}`
   // Times are computed only for rows that expire.
   return writes.some(({ expected }) => expected!.endsWith(expired("")))
-    ? pair(revision("s"))
+    ? pair(revision("s", nowLocked))
     : `${pair("s.revision")} AND ${isFresh("s")}`
 }
 
