@@ -8,6 +8,7 @@ import { DriverError } from "../../src/ScopedError.ts"
 import { fails } from "./faults.ts"
 import {
   commit,
+  committed,
   files,
   get,
   journalOf,
@@ -85,6 +86,25 @@ it.layer(services, { excludeTestServices: true })("the file driver", (it) => {
         const before = readFileSync(journalOf(directory))
         isCorrupt(yield* openFails(directory), journalOf(directory), `byte ${at}`, "backup")
         assert.deepStrictEqual(readFileSync(journalOf(directory)), before)
+      }))
+
+    it.effect("was not so by the driver itself, whatever the names that are removed or wanted by several", () =>
+      Effect.gen(function*() {
+        const directory = yield* temporaryDirectory
+        const names = Array.from({ length: 60 }, (_, i) => "名".repeat(i + 1))
+        const last = yield* Effect.scoped(Effect.gen(function*() {
+          const [a, b] = [yield* open({ directory }), yield* open({ directory })]
+          return yield* Effect.forEach(names, (name) =>
+            Effect.gen(function*() {
+              const first = yield* put(a, name, null)
+              // The second of these leaves a claim.
+              for (let i = 0; i < 2; i++) assert.isFalse((yield* commit(b, write(name, null, record()))).committed)
+              const removed = record(null)
+              assert.deepStrictEqual(yield* commit(b, write(name, first, removed)), committed)
+              return yield* put(b, name, removed)
+            }))
+        }))
+        assert.deepStrictEqual(yield* Effect.flatMap(open({ directory }), (a) => a.read(names)), last)
       }))
 
     it.effect("finds out while it is open, and stops", () =>

@@ -105,6 +105,21 @@ describe("a line", () => {
     }
   })
 
+  it("is read as it was written, however many bytes its names take", () => {
+    for (const character of ["é", "名", "😀"]) {
+      for (let length = 1; length * Buffer.byteLength(character) <= 512; length++) {
+        const name = character.repeat(length)
+        const { id, synced } = commit
+        const removed = { id, at: 1, synced, tx: [[name, "r:1", "r:2", 0, 0]] } satisfies Line.Commit
+        assert.deepInclude(Line.decode(bare(removed)), removed, name)
+        const claim = { claim: "writer", names: [name] } satisfies Line.Claim
+        assert.deepInclude(Line.decode(bare(claim)), claim, name)
+        const written = { ...removed, tx: [part(name, "\"{}\"")] }
+        assert.deepInclude(Line.decode(bare(written, [Line.encodeState("{}")])), written, name)
+      }
+    }
+  })
+
   it("tells where its states are", () => {
     const bytes = bare(commit, states)
     const at = Line.statesAt(Line.readHead(bytes) as Line.Head)

@@ -145,7 +145,10 @@ const encodeWith = (meta: string, length: number, states: ReadonlyArray<Uint8Arr
   const head = beforeMeta(length, size)
   const end = head.length + length
   const bytes = room(end + size + 2)
-  if (encoder.encodeInto(head + meta, bytes).written !== end) return undefined
+  const text = head + meta
+  const { read, written } = encoder.encodeInto(text, bytes)
+  // A longer text may fit as well, where the states are to stand, and one that does not fit may be cut off right there.
+  if (read < text.length || written !== end) return undefined
   check(bytes, 0, end)
   if (states.length > 0) {
     bytes.set(beforeStates, end)
