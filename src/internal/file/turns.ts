@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import { List, type Node } from "../list.ts"
 
 /**
  * Lets operations on files take turns.
@@ -15,14 +16,23 @@ export interface Turns {
   ) => Effect.Effect<A, E>
 }
 
+interface Waiting extends Node<Waiting> {
+  readonly wake: () => void
+}
+
 export const make = (): Turns => {
   let taken = false
-  const waiting: Array<() => void> = []
+  // Thousands may wait, and be gone all at once.
+  const line = new List<Waiting>()
 
   const pass = (): void => {
-    const next = waiting.shift()
-    if (next === undefined) taken = false
-    else next()
+    const next = line.first
+    if (next === undefined) {
+      taken = false
+      return
+    }
+    line.remove(next)
+    next.wake()
   }
 
   return {
@@ -35,13 +45,20 @@ export const make = (): Turns => {
             const run = Effect.ensuring(Effect.suspend(() => operation(() => awaited)), Effect.sync(pass))
             Effect.runForkWith(caller.context)(Effect.flatten(run), { uninterruptible: true }).addObserver(resume)
           }
-          if (taken) waiting.push(() => caller.currentDispatcher.scheduleTask(start, 0))
+          const waiting: Waiting = {
+            list: undefined,
+            before: undefined,
+            after: undefined,
+            wake: () => caller.currentDispatcher.scheduleTask(start, 0)
+          }
+          if (taken) line.insert(waiting, line.last)
           else {
             taken = true
             start()
           }
           return Effect.sync(() => {
             awaited = false
+            line.remove(waiting)
           })
         })
       )
