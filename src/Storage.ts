@@ -143,7 +143,7 @@ const check = (options: Options) => {
     timeout,
     (timeout) => Duration.fromInput(options.retention ?? Duration.max(defaultRetention, Duration.times(timeout, 2)))
   )
-  const { batchSize = defaultBatchSize, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
+  const { batchSize, knownBytes = 64 * 1024 * 1024, knownScopes = 10_000 } = options
   if (Option.isNone(timeout) || !Duration.isFinite(timeout.value) || !Duration.isPositive(timeout.value)) {
     return `"timeout" must be a finite duration of more than nothing, and is ${String(options.timeout)}`
   }
@@ -153,7 +153,7 @@ const check = (options: Options) => {
   ) {
     return `"retention" must be a finite duration of at least twice the "timeout", and is ${String(options.retention)}`
   }
-  if (!isCount(batchSize)) return mustCount("batchSize", batchSize)
+  if (batchSize !== undefined && !isCount(batchSize)) return mustCount("batchSize", batchSize)
   for (const [name, value] of Object.entries({ knownBytes, knownScopes })) {
     if (!(value >= 0)) return `${JSON.stringify(name)} must be a number of at least 0, and is ${String(value)}`
   }

@@ -170,6 +170,8 @@ describe("drivers that misbehave", () => {
       commit: (batch) =>
         Effect.succeed(batch.map((writes) => ({ committed: false, current: writes.map(() => 7 as never) })))
     })],
+    ["commit gives nothing", () => ({ commit: () => Effect.succeed(undefined as never) })],
+    ["read gives nothing", () => ({ read: () => Effect.succeed(undefined as never) })],
     ["read gives numbers", () => ({ read: (names) => Effect.succeed(names.map(() => 7 as never)) })],
     ["read gives records without a revision", () => ({
       read: (names) => Effect.succeed(names.map(() => ({ data: "1" }) as never))

@@ -31,6 +31,30 @@ const counting = () => {
   return { update, runs: () => runs }
 }
 
+/** A store of states so large that there is no room for all of them, and that lets commits of `other` wait. */
+const full = Effect.gen(function*() {
+  const store = yield* MemoryDriver.make()
+  const large = Scoped.family("large", { key: Schema.String, schema: Schema.String, initial: "" })
+  const keys = ["1", "2", "3", "4", "5"]
+  const write = (key: string) => Scoped.update(large(key), () => [undefined, "x".repeat(15 * 1024 * 1024)])
+  yield* Effect.provideContext(Effect.forEach(keys, write), yield* Layer.build(Storage.layer(Effect.succeed(store))))
+  const go = yield* Deferred.make<void>()
+  const commit: Driver.Driver["commit"] = (batch) =>
+    batch.some(([write]) => write?.name === "other")
+      ? Effect.andThen(Deferred.await(go), store.commit(batch))
+      : store.commit(batch)
+  /** There is room for what is read, whatever else is in flight. */
+  const hasRoom = Effect.gen(function*() {
+    yield* Effect.forkChild(Scoped.update(other, (n) => [n, n + 1]))
+    yield* TestClock.adjust(1)
+    const done = yield* Effect.forkChild(Scoped.update(count, (n) => [n, n + 1]))
+    for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
+    yield* Effect.addFinalizer(() => Deferred.succeed(go, undefined))
+    assert.deepStrictEqual(done.pollUnsafe(), Exit.succeed(0))
+  })
+  return { commit, hasRoom, keys, large, store, write }
+})
+
 describe("turns", () => {
   it.effect("handlers run when their turn has come, all that wait at once, and on what is stored by then", () =>
     Effect.gen(function*() {
@@ -75,15 +99,9 @@ describe("turns", () => {
 
   it.effect("what was read before a turn was waited for is not counted as held for ever", () =>
     Effect.gen(function*() {
-      const store = yield* MemoryDriver.make()
-      const large = Scoped.family("large", { key: Schema.String, schema: Schema.String, initial: "" })
-      const keys = ["1", "2", "3", "4", "5"]
-      const write = (key: string) => Scoped.update(large(key), () => [undefined, "x".repeat(15 * 1024 * 1024)])
-      const theirs = yield* Layer.build(Storage.layer(Effect.succeed(store)))
-      yield* Effect.provideContext(Effect.forEach(keys, write), theirs)
+      const { commit, hasRoom, keys, large, store } = yield* full
       // Free before the scope is read, and somebody else's by then.
       const asked = new Set<string>()
-      const go = yield* Deferred.make<void>()
       const ours = yield* Layer.build(Storage.layer(Effect.succeed<Driver.Driver>({
         ...store,
         parallelism: 2,
@@ -92,20 +110,11 @@ describe("turns", () => {
           asked.add(name)
           return before ? Effect.undefined : undefined
         },
-        commit: (batch) =>
-          batch.some(([write]) => write?.name === "other")
-            ? Effect.andThen(Deferred.await(go), store.commit(batch))
-            : store.commit(batch)
+        commit
       })))
       yield* Effect.gen(function*() {
         yield* Effect.forEach(keys, (key) => Scoped.update(large(key), (text) => [text.length, ""]))
-        yield* Effect.forkChild(Scoped.update(other, (n) => [n, n + 1]))
-        yield* TestClock.adjust(1)
-        // There is room for it, whatever else is in flight.
-        const done = yield* Effect.forkChild(Scoped.update(count, (n) => [n, n + 1]))
-        for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
-        yield* Effect.addFinalizer(() => Deferred.succeed(go, undefined))
-        assert.deepStrictEqual(done.pollUnsafe(), Exit.succeed(0))
+        yield* hasRoom
       }).pipe(Effect.provideContext(ours))
     }))
 
@@ -139,15 +148,8 @@ describe("turns", () => {
 
   it.effect("what came with a turn that nobody waits for any more is not counted as held for ever", () =>
     Effect.gen(function*() {
-      const store = yield* MemoryDriver.make()
-      const large = Scoped.family("large", { key: Schema.String, schema: Schema.String, initial: "" })
-      const keys = ["1", "2", "3", "4", "5"]
-      const write = (key: string) => Scoped.update(large(key), () => [undefined, "x".repeat(15 * 1024 * 1024)])
-      yield* Effect.provideContext(
-        Effect.forEach(keys, write),
-        yield* Layer.build(Storage.layer(Effect.succeed(store)))
-      )
-      const [come, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const { commit, hasRoom, keys, store, write } = yield* full
+      const come = yield* Deferred.make<void>()
       const ours = yield* Layer.build(Storage.layer(Effect.succeed<Driver.Driver>({
         ...store,
         parallelism: 2,
@@ -155,10 +157,7 @@ describe("turns", () => {
           names[0]!.startsWith("large")
             ? Effect.andThen(Deferred.await(come), Effect.orDie(store.read(names)))
             : undefined,
-        commit: (batch) =>
-          batch.some(([write]) => write?.name === "other")
-            ? Effect.andThen(Deferred.await(go), store.commit(batch))
-            : store.commit(batch)
+        commit
       })))
       yield* Effect.gen(function*() {
         const waiting = yield* Effect.forEach(keys, (key) => Effect.forkChild(write(key)))
@@ -166,13 +165,7 @@ describe("turns", () => {
         yield* Fiber.interruptAll(waiting)
         yield* Deferred.succeed(come, undefined)
         yield* TestClock.adjust(1)
-        yield* Effect.forkChild(Scoped.update(other, (n) => [n, n + 1]))
-        yield* TestClock.adjust(1)
-        // There is room for it, whatever else is in flight.
-        const done = yield* Effect.forkChild(Scoped.update(count, (n) => [n, n + 1]))
-        for (let i = 0; i < 10; i++) yield* TestClock.adjust(1)
-        yield* Effect.addFinalizer(() => Deferred.succeed(go, undefined))
-        assert.deepStrictEqual(done.pollUnsafe(), Exit.succeed(0))
+        yield* hasRoom
       }).pipe(Effect.provideContext(ours))
     }))
 

@@ -10,7 +10,7 @@ import type { Fork, Soon } from "../background.ts"
 import { Deadlines } from "../deadlines.ts"
 import { shown } from "../state/fault.ts"
 import { steady } from "../steady.ts"
-import { areRecords, isAnswer, isRecord } from "./shape.ts"
+import { areAnswers, areRecords, isAnswer, isRecord } from "./shape.ts"
 import { traced } from "./trace.ts"
 
 /** A driver as the engine trusts it: every call ends in time, and nothing but a `DriverError` comes out of it. */
@@ -29,12 +29,9 @@ export interface Calls {
   ) => Answers | undefined
   /**
    * Whether the turn at one of some names is waited for: `later` is called when it has come, or does not come, with the
-   * records if the driver has read them since.
+   * records if the driver has read them since, and with none otherwise.
    */
-  readonly turn: (
-    names: ReadonlyArray<string>,
-    later: (records: ReadonlyArray<Record | null> | undefined) => void
-  ) => boolean
+  readonly turn: (names: ReadonlyArray<string>, later: (records: ReadonlyArray<Record | null>) => void) => boolean
   /** What to fail with where something in here failed that should not. */
   readonly broken: (cause: unknown) => DriverError
   /** What to fail with where hints end. */
@@ -74,29 +71,42 @@ export const make = (
       ...cause !== undefined && { cause }
     })
 
-  // A call that does not end by itself is interrupted, but not waited for: it may hang there, too.
+  const unexpected = (operation: Operation, defect: unknown) =>
+    error(operation, "Unknown", `it failed in an unexpected way: ${shown(defect)}`, defect)
+
+  /**
+   * Calls the driver, and makes an answer of what comes out of it, whatever that is.
+   *
+   * A call that does not end by itself is interrupted, but not waited for: it may hang there, too.
+   */
   const within = <A>(
     operation: Operation,
-    call: Effect.Effect<A, DriverError>,
-    later: (answer: A | DriverError) => void
-  ): A | DriverError | undefined => {
+    call: Effect.Effect<unknown, DriverError>,
+    answerOf: (given: unknown) => A,
+    later: (answer: A) => void
+  ): A | undefined => {
     const fiber = fork(call)
-    const valueOf = (exit: Exit.Exit<A, DriverError>) =>
-      Exit.isSuccess(exit) ? exit.value : toError(operation, exit.cause)
+    const answer = (exit: Exit.Exit<unknown, DriverError>) => {
+      try {
+        return answerOf(Exit.isSuccess(exit) ? exit.value : toError(operation, exit.cause))
+      } catch (defect) {
+        return answerOf(unexpected(operation, defect))
+      }
+    }
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) return valueOf(exit)
+    if (exit !== undefined) return answer(exit)
     const deadline = deadlines.begin(deadlines.in(millis), () => {
-      later(error(
+      later(answerOf(error(
         operation,
         "Timeout",
         `it did not answer within ${Duration.format(timeout)}. Is it overloaded or gone?`
-      ))
+      )))
       fiber.interruptUnsafe()
     })
     fiber.addObserver((exit) => {
       if (deadline.list === undefined) return
       deadlines.end(deadline)
-      later(valueOf(exit))
+      later(answer(exit))
     })
     return undefined
   }
@@ -104,53 +114,48 @@ export const make = (
   const toError = (operation: Operation, cause: Cause.Cause<DriverError>): DriverError => {
     const failure = cause.reasons[0]
     if (failure?._tag === "Fail") return failure.error
-    if (failure?._tag === "Die") {
-      return error(operation, "Unknown", `it failed in an unexpected way: ${shown(failure.defect)}`, failure.defect)
-    }
+    if (failure?._tag === "Die") return unexpected(operation, failure.defect)
     return error(operation, "Unknown", "it was interrupted")
   }
 
-  const counted = <A>(operation: Operation, count: number) => (answers: ReadonlyArray<A> | DriverError) =>
-    answers instanceof DriverError || Array.isArray(answers) && answers.length === count ? answers : error(
+  const counted = (operation: Operation, count: number, given: unknown): ReadonlyArray<unknown> | DriverError => {
+    if (given instanceof DriverError || Array.isArray(given) && given.length === count) return given
+    const answers = Array.isArray(given) ? given.length : "no"
+    return error(
       operation,
       "Unknown",
-      `it gave ${
-        Array.isArray(answers) ? answers.length : "no"
-      } answers to ${count} questions. Report this to its authors`
+      `it gave ${answers} answers to ${count} questions. Report this to its authors`
     )
+  }
 
   const odd = (operation: Operation) =>
     error(operation, "Unknown", "it gave something that is no answer. Report this to its authors")
 
-  const recordsOf = (answers: ReadonlyArray<unknown>): ReadonlyArray<Record | null | DriverError> =>
-    areRecords(answers, answers.length)
+  const recordsOf = (count: number) => (given: unknown): ReadonlyArray<Record | null | DriverError> | DriverError => {
+    if (areRecords(given, count)) return given
+    const answers = counted("read", count, given)
+    return answers instanceof DriverError
       ? answers
       : Array.from(answers, (answer) => isRecord(answer) ? answer : odd("read"))
+  }
 
-  const answersTo = (batch: ReadonlyArray<Transaction>, given: Answers | DriverError): Answers => {
-    const answers = counted<Verdict | DriverError>("commit", batch.length)(given)
-    if (answers instanceof DriverError) return batch.map(() => answers)
-    for (let i = 0; i < batch.length; i++) {
-      if (isAnswer(answers[i], batch[i]!.length)) continue
-      return batch.map(({ length }, i) => isAnswer(answers[i], length) ? answers[i]! : odd("commit"))
-    }
-    return answers
+  const answersTo = (batch: ReadonlyArray<Transaction>) => (given: unknown): Answers => {
+    if (areAnswers(given, batch)) return given
+    const answers = counted("commit", batch.length, given)
+    return batch.map(({ length }, i) => {
+      if (answers instanceof DriverError) return answers
+      const answer = answers[i]
+      return isAnswer(answer, length) ? answer : odd("commit")
+    })
   }
 
   return {
     read: (names) =>
-      Effect.map(
-        Effect.callback<ReadonlyArray<Record | null> | DriverError>((resume) => {
-          const answer = within("read", Effect.suspend(() => driver.read(names)), (answer) => {
-            resume(Effect.succeed(answer))
-          })
-          if (answer !== undefined) resume(Effect.succeed(answer))
-        }),
-        (answers) => {
-          const records = counted<Record | null>("read", names.length)(answers)
-          return records instanceof DriverError ? records : recordsOf(records)
-        }
-      ),
+      Effect.callback((resume) => {
+        const call = Effect.suspend(() => driver.read(names))
+        const records = within("read", call, recordsOf(names.length), (records) => resume(Effect.succeed(records)))
+        if (records !== undefined) resume(Effect.succeed(records))
+      }),
     commit: (batch, spans, later) => {
       const call = traced(() => driver.commit(batch), {
         name: "effect-scoped.commit",
@@ -158,8 +163,7 @@ export const make = (
         count: batch.length,
         spans
       })
-      const answers = within("commit", call, (answers) => later(answersTo(batch, answers)))
-      return answers && answersTo(batch, answers)
+      return within("commit", call, answersTo(batch), later)
     },
     turn: (names, later) => {
       let turn: ReturnType<NonNullable<Driver["turn"]>>
@@ -169,12 +173,8 @@ export const make = (
         // Turns are advice.
       }
       if (turn === undefined) return false
-      const told = Effect.map(turn, (records) => areRecords(records, names.length) ? records : none)
-      const tell = (records: ReadonlyArray<Record | null> | DriverError) => {
-        later(records instanceof DriverError || records === none ? undefined : records)
-      }
-      const records = within("read", told, tell)
-      if (records !== undefined) tell(records)
+      const records = within("read", turn, (given) => areRecords(given, names.length) ? given : none, later)
+      if (records !== undefined) later(records)
       return true
     },
     broken: (cause) => error("read", "Unknown", "the storage itself failed. Report this to its authors", cause),

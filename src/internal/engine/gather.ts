@@ -156,7 +156,8 @@ export class Gather {
         cell.contended = cell.known?.contended === true
         cell.known = undefined
         this.unload(cell)
-        if (records !== undefined) this.learn(cell, records[i] ?? null, asOf)
+        const record = records[i]
+        if (record !== undefined) this.learn(cell, record, asOf)
         this.unwanted(cell)
       })
       this.reader.wake()

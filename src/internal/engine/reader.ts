@@ -142,7 +142,7 @@ export class Reader {
       Effect.map((records) => {
         this.adapt(records)
         taken.forEach((asked, i) => {
-          const record = records[i] ?? null
+          const record = records[i]!
           this.tell(asked, record instanceof DriverError ? { failure: record } : { record, asOf })
         })
       }),

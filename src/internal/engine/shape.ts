@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import type { Record, Verdict } from "../../Driver.ts"
+import type { Record, Transaction, Verdict } from "../../Driver.ts"
 import { DriverError } from "../../ScopedError.ts"
 
 /** Drivers are code of others, and answer what servers answer: what has not the shape of a record is none. */
@@ -22,7 +22,17 @@ export const areRecords = (answers: unknown, count: number): answers is Readonly
 export const isAnswer = (answer: unknown, parts: number): answer is Verdict | DriverError => {
   if (answer instanceof DriverError) return true
   if (typeof answer !== "object" || answer === null) return false
-  const { committed, current, shortfall } = answer as { readonly [key: string]: unknown }
-  return committed === true || committed === false && areRecords(current, parts) &&
-      (shortfall === undefined || shortfall instanceof DriverError)
+  const verdict = answer as { readonly [key: string]: unknown }
+  return verdict["committed"] === true || verdict["committed"] === false && areRecords(verdict["current"], parts) &&
+      (verdict["shortfall"] === undefined || verdict["shortfall"] instanceof DriverError)
+}
+
+/** Whether there is an answer for each transaction of a batch. */
+export const areAnswers = (
+  answers: unknown,
+  batch: ReadonlyArray<Transaction>
+): answers is ReadonlyArray<Verdict | DriverError> => {
+  if (!Array.isArray(answers) || answers.length !== batch.length) return false
+  for (let i = 0; i < batch.length; i++) if (!isAnswer(answers[i], batch[i]!.length)) return false
+  return true
 }

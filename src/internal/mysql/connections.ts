@@ -202,8 +202,9 @@ export const make = (options: {
           broken = false
         })),
         Effect.tapError((fault) => {
-          if (connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt) return Effect.void
-          if (Fault.isOfRights(fault)) return Effect.void
+          if (connection === undefined || fault.remedy === "elsewhere" || fault.inDoubt || Fault.isOfRights(fault)) {
+            return Effect.void
+          }
           if (fault.remedy === "primary") {
             distrust(connection)
             return Effect.void

@@ -100,6 +100,13 @@ const doubtful = new Set([1180, 3100, 1053, 1077, 1079, 1105, 1152, 1317, 1927, 
 type Classified = readonly [reason: Fault["reason"], description: string, remedy?: Fault["remedy"]]
 
 const byNumber = (errno: number, message: string): Classified | undefined => {
+  if (privileges.has(errno)) {
+    return [
+      "Forbidden",
+      `the user lacks a privilege (${message}): grant SELECT, INSERT, UPDATE and DELETE on the tables, and CREATE ` +
+      `on the database unless they exist`
+    ]
+  }
   switch (errno) {
     case 1213:
     case 1020:
@@ -130,16 +137,6 @@ const byNumber = (errno: number, message: string): Classified | undefined => {
         "Unavailable",
         `the node takes no statements (${message}): is it cut off from its cluster, or still joining it?`,
         "primary"
-      ]
-    case 1044:
-    case 1142:
-    case 1143:
-    case 1227:
-    case 1370:
-      return [
-        "Forbidden",
-        `the user lacks a privilege (${message}): grant SELECT, INSERT, UPDATE and DELETE on the tables, and CREATE ` +
-        `on the database unless they exist`
       ]
     case 1045:
     case 1130:

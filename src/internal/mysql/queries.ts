@@ -62,7 +62,7 @@ export const make = ({ clock, connections, tables }: {
       Effect.map(
         some(deadline, names, (page) =>
           `SELECT s.name,s.revision FROM ${tables.scopes} AS s FORCE INDEX (PRIMARY) ` +
-          `WHERE s.name IN ${Sql.list(page)} AND (${Sql.isGone("s")}) IS NOT TRUE`),
+          `WHERE s.name IN ${Sql.list(page)} AND ${Sql.isThere("s", Sql.now)}`),
         (rows) => new Map(rows.map(([name, revision]) => [name!.toString("utf8"), revision!.toString("utf8")]))
       ),
     names: (deadline, prefix, after) => {

@@ -30,16 +30,16 @@ const nowLocked = `${now}+TIMESTAMPDIFF(MICROSECOND,NOW(6),SYSDATE(6))`
 /** True where a row counts as none; `NULL`, and so false, for one that always stays. */
 export const isGone = (alias: string): string => `${alias}.gone_at<=${now}`
 
-/** True for a locked row that counts as a record. */
-export const isThere = (alias: string): string => `(${alias}.gone_at IS NULL OR ${alias}.gone_at>${nowLocked})`
+/** True for a row that counts as a record; for a locked one, unless another time is given. */
+export const isThere = (alias: string, at = nowLocked): string => `(${alias}.gone_at IS NULL OR ${alias}.gone_at>${at})`
 
 const hasExpired = (alias: string, at = now): string => `${alias}.expires_at<=${at}`
 
-/** True for a record, of a locked row, that has not expired. */
-export const isFresh = (alias: string): string => `(${alias}.expires_at IS NULL OR ${alias}.expires_at>${nowLocked})`
+/** True for a record that has not expired; of a locked row, unless another time is given. */
+export const isFresh = (alias: string, at = nowLocked): string =>
+  `(${alias}.expires_at IS NULL OR ${alias}.expires_at>${at})`
 
-export const hasData = (alias: string): string =>
-  `${alias}.data IS NOT NULL AND (${alias}.expires_at IS NULL OR ${alias}.expires_at>${now})`
+export const hasData = (alias: string): string => `${alias}.data IS NOT NULL AND ${isFresh(alias, now)}`
 
 /** The revision that counts now. */
 export const revision = (alias: string, at?: string): string =>

@@ -222,7 +222,7 @@ export const engine: ReadonlyArray<Mutant> = [
   {
     name: "what came with a turn counts as read when the turn came",
     file: "src/internal/engine/gather.ts",
-    edits: [["this.learn(cell, records[i] ?? null, asOf)", "this.learn(cell, records[i] ?? null, this.tick())"]],
+    edits: [["this.learn(cell, record, asOf)", "this.learn(cell, record, this.tick())"]],
     killers: [{ test: "test/engine/turns.test.ts", named: "counts as read when the turn was asked for" }]
   },
   {
